@@ -1,0 +1,27 @@
+"""A fake Clerk instance that really signs, for tests without an account.
+
+Make a ``FakeClerk``, give it users and sessions, and let a client at it: in-process by a ``FakeTransport``,
+or over real HTTP on loopback by a ``FakeServer``. Nothing here shares code with what verifies tokens.
+"""
+
+from .exchange import FakeRequest, FakeResponse
+from .instance import FakeClerk
+from .keys import SigningKey
+from .records import FakeMembership, FakeOrganization, FakeSession, FakeTemplate, FakeUser, SessionStatus
+from .server import FakeServer
+from .transport import FakeTransport
+
+__all__ = [
+    "FakeClerk",
+    "FakeMembership",
+    "FakeOrganization",
+    "FakeRequest",
+    "FakeResponse",
+    "FakeServer",
+    "FakeSession",
+    "FakeTemplate",
+    "FakeTransport",
+    "FakeUser",
+    "SessionStatus",
+    "SigningKey",
+]

@@ -1,0 +1,1 @@
+"""Session tokens: parsing, keys, checks and the drivers that fetch keys."""

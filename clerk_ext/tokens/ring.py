@@ -1,0 +1,170 @@
+"""A tenant's key cache under its lock, with the fetch under way: what both worlds share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from clerk_ext.forks import mend_after_fork
+from clerk_ext.retries import retry_after_seconds
+from clerk_ext.tokens.jwks import KeyCache, Timings
+from clerk_ext.tokens.keys import MAX_JWKS_BYTES, UnusableKeys, parse_jwks
+
+if TYPE_CHECKING:
+    import httpx
+
+    from clerk_ext.config import ClerkConfig
+    from clerk_ext.tokens.jwks import Fetch, Hit, Instant, Keys, Unavailable, Unknown, Wait
+
+logger: logging.Logger = logging.getLogger("clerk_ext.keys")
+
+# Without compression the size limit holds for what arrives as well as for what it becomes.
+_REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class FetchFailed(Exception):
+    """A fetch of the key set failed; the message says why in our words.
+
+    Attributes:
+        retry_after: Seconds that the server asks to wait, if it does.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class KeyRing:
+    """The keys of one tenant, for any number of threads and event loops."""
+
+    def __init__(self, config: ClerkConfig) -> None:
+        self.config = config
+        self._cache = KeyCache(
+            Timings(
+                fresh=config.jwks_fresh,
+                stale=config.jwks_stale,
+                expire=config.jwks_expire,
+                pause=config.jwks_pause,
+                max_pause=config.jwks_max_pause,
+                ticket=config.timeout + 1.0,
+            )
+        )
+        self.after_fork()
+        mend_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The parent's thread or task that fetched is not here: nobody would report its fetch."""
+        self._lock = threading.Lock()
+        self._flight: tuple[int, Future[None]] | None = None
+        self._cache.abandon()
+
+    def _now(self) -> Instant:
+        return self.config.monotonic(), self.config.clock()
+
+    def peek(self, kid: str) -> Keys | None:
+        """See `KeyCache.peek`: fresh keys or None, without the lock."""
+        return self._cache.peek(kid, self._now())
+
+    def lookup(self, kid: str) -> Hit | Fetch | Wait | Unknown | Unavailable:
+        """See `KeyCache.lookup`."""
+        with self._lock:
+            return self._cache.lookup(kid, self._now())
+
+    def may_suspect(self) -> bool:
+        """See `KeyCache.may_suspect`."""
+        with self._lock:
+            return self._cache.may_suspect(self._now())
+
+    def suspect(self) -> Fetch | Wait | None:
+        """See `KeyCache.suspect`."""
+        with self._lock:
+            return self._cache.suspect(self._now())
+
+    def prefetch(self) -> Fetch | Wait | Unavailable | None:
+        """See `KeyCache.prefetch`."""
+        with self._lock:
+            return self._cache.prefetch(self._now())
+
+    def flight(self, ticket: int) -> tuple[Future[None], float]:
+        """What ends when the fetch of *ticket* does, and the seconds after which it has failed."""
+        with self._lock:
+            left = self._cache.open_for(ticket, self._now())
+            if left <= 0.0:
+                landed: Future[None] = Future()
+                landed.set_result(None)
+                return landed, 0.0
+            if self._flight is None or self._flight[0] != ticket:
+                self._flight = (ticket, Future())
+            return self._flight[1], left
+
+    def landed(self, ticket: int, outcome: bytes | FetchFailed) -> None:
+        """Report the fetch of *ticket*, and let everybody who waits for it go on."""
+        keys = None
+        if isinstance(outcome, bytes):
+            try:
+                keys = parse_jwks(outcome)
+            except UnusableKeys as unusable:
+                outcome = FetchFailed(str(unusable))
+        with self._lock:
+            if keys:
+                counted = self._cache.fetched(ticket, keys.by_kid, self._now())
+            else:
+                retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
+                counted = self._cache.failed(ticket, self._now(), retry_after)
+            flight = self._flight
+            if flight is not None and flight[0] == ticket:
+                self._flight = None
+                flight[1].set_result(None)
+        if not counted:
+            logger.warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
+        elif keys:
+            logger.info(
+                "tenant %s: key set fetched, %d key ids, %d entries skipped",
+                self.config.name,
+                len(keys.by_kid),
+                keys.skipped,
+            )
+        else:
+            logger.warning("tenant %s: the key set cannot be had: %s", self.config.name, outcome)
+
+    def request(self) -> httpx.Request:
+        """The request for the key set: at its URL, or with the secret key at the Backend API."""
+        import httpx
+
+        from clerk_ext.transport import generated_client, user_agent
+
+        config = self.config
+        if config.keys_url is None:
+            from clerk_sessions_api.api.jwks import get_jwks
+
+            request = get_jwks.build_request(generated_client(config))
+            request.headers.update(_REQUEST_HEADERS)
+            return request
+        headers = {"User-Agent": user_agent(), **_REQUEST_HEADERS}
+        timeout = httpx.Timeout(config.timeout).as_dict()
+        return httpx.Request("GET", config.keys_url, headers=headers, extensions={"timeout": timeout})
+
+    def check(self, response: httpx.Response) -> None:
+        """Refuse an answer by its head: any status but 200, redirects included, and any coding that could grow.
+
+        Raises:
+            FetchFailed: The answer is not to be read.
+        """
+        if response.status_code != 200:
+            retry_after = retry_after_seconds(response.headers, self.config.clock())
+            raise FetchFailed(f"the server answered {response.status_code}", retry_after)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise FetchFailed("the answer is compressed, which was not asked for")
+
+
+def take(chunk: bytes, body: bytearray) -> None:
+    """Add *chunk* to *body*, up to the size that a key set may have.
+
+    Raises:
+        FetchFailed: It is larger.
+    """
+    body += chunk
+    if len(body) > MAX_JWKS_BYTES:
+        raise FetchFailed(f"the answer is larger than {MAX_JWKS_BYTES} bytes")

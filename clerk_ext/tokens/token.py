@@ -1,0 +1,390 @@
+"""The trust policy, pure: token + key + policy + now -> claims, or a `TokenVerificationError` with its reason.
+
+The order is part of the policy: nothing of the payload is looked at before the signature holds. Each check stands
+here once; ``docs/reasons.md`` is the table of them. Every error is raised ``from None``, since the causes (JSON,
+base64) would carry pieces of the token into tracebacks.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import attrs
+
+from clerk_ext.errors import Reason, TokenVerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from clerk_ext.tokens.keys import VerificationKey
+
+    Claims: TypeAlias = dict[str, Any]
+    Check: TypeAlias = Callable[[Claims, "Policy", float], None]
+
+MAX_TOKEN_LENGTH = 16_384
+# What bounds the work on a header before its signature is known to be good.
+MAX_HEADER_LENGTH, MAX_HEADER_MEMBERS = 4_096, 64
+MAX_DEPTH = 32
+MAX_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that a datetime can hold
+
+# Clerk's token classes, the header's `cat`.
+_CAT_SESSION, _CAT_IGNORE, _CAT_TEMPLATE = "cl_B7d4PD111AAA", "cl_I7d4PD111III", "cl_B7d4PD222AAA"
+_ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+
+# base64url to base64, with everything else (the padding and the other alphabet included) made undecodable.
+_FROM_BASE64URL = bytes(
+    byte if chr(byte).isalnum() and byte < 128 else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, 0x21)
+    for byte in range(256)
+)
+_PADDING = (b"", None, b"==", b"=")
+# The last character of a group of two or three has 4 or 2 spare bits, which must be zero (RFC 7515 2, RFC 4648 3.5).
+_LAST = (None, None, frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+
+
+@attrs.frozen
+class Policy:
+    """What a token must satisfy beyond its signature.
+
+    Attributes:
+        issuers: The values of ``iss`` to accept; None when none is known, and ``iss`` must merely be there.
+        authorized_parties: The values of ``azp`` to accept; None for any.
+        allow_missing_azp: Accept a token without ``azp`` although parties are configured.
+        audience: ``aud`` must name one of these; None: there must be no ``aud`` (RFC 7519 4.1.3).
+        clock_skew: Seconds of difference between Clerk's clock and ours to tolerate.
+        accept_pending: Accept sessions that have tasks outstanding (``sts`` is ``pending``).
+        max_age: The greatest age since ``iat`` in seconds, or None.
+    """
+
+    issuers: frozenset[str] | None = None
+    authorized_parties: frozenset[str] | None = None
+    allow_missing_azp: bool = False
+    audience: frozenset[str] | None = None
+    clock_skew: float = 5.0
+    accept_pending: bool = False
+    max_age: float | None = None
+
+
+@attrs.frozen
+class Door:
+    """One kind of token that may come in.
+
+    Attributes:
+        noun: What the messages call it.
+        categories: The values of the header's ``cat`` to accept; an absent one always is.
+        checks: The checks of the claims, in order, after the signature.
+        unmarked: The same for a token without ``cat``, as older instances mint them.
+    """
+
+    noun: str
+    categories: frozenset[str]
+    checks: tuple[Check, ...]
+    unmarked: tuple[Check, ...]
+
+
+@attrs.define(eq=False, repr=False)
+class ParsedToken:
+    """A token whose form and header are in order, and whose signature nobody has looked at yet."""
+
+    header_segment: str
+    kid: str | None
+    signed: bytes
+    signature: bytes
+    payload_segment: bytes
+    category: str | None
+
+
+def refuse(reason: Reason, message: str) -> NoReturn:
+    """Refuse the token."""
+    raise TokenVerificationError(reason, message) from None
+
+
+def parse(token: object, door: Door, known_headers: Mapping[str, tuple[str | None, str | None]]) -> ParsedToken:
+    """Check form and header of a compact JWS (RFC 7515 3.1 and 4.1).
+
+    Args:
+        token: What the caller got from somewhere; anything but a `str` is refused too.
+        door: The kind of token that may come in.
+        known_headers: Header segments of tokens that were verified before, with the ``kid`` and ``cat`` in them.
+
+    Raises:
+        TokenVerificationError: The token is refused.
+    """
+    if not isinstance(token, str):
+        refuse(Reason.TOKEN_INVALID, f"A token is a str; this is of type {type(token).__name__}.")
+    if len(token) > MAX_TOKEN_LENGTH:
+        refuse(Reason.TOKEN_TOO_LARGE, f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
+    if not token.isascii():
+        refuse(Reason.TOKEN_INVALID, "The token holds characters outside ASCII.")
+    segments = token.split(".", 3)
+    if len(segments) != 3:
+        refuse(Reason.TOKEN_INVALID, "The token does not consist of three parts with dots between them.")
+    header_segment, _, signature_segment = segments
+    known = known_headers.get(header_segment)
+    kid, category = _read_header(header_segment) if known is None else known
+    if category is not None and category not in door.categories:
+        refuse(Reason.TOKEN_TYPE_MISMATCH, f"The token is not a {door.noun} (header cat).")
+    signature = _base64url(signature_segment.encode(), "signature")
+    signed = token[: -len(signature_segment) - 1].encode()
+    return ParsedToken(header_segment, kid, signed, signature, signed[len(header_segment) + 1 :], category)
+
+
+def _read_header(segment: str) -> tuple[str | None, str | None]:
+    """The ``kid`` and ``cat`` of a header that may be gone on with."""
+    if len(segment) > MAX_HEADER_LENGTH:
+        refuse(Reason.TOKEN_TOO_LARGE, f"The token's header is longer than {MAX_HEADER_LENGTH} characters.")
+    raw = _base64url(segment.encode(), "header")
+    if raw.count(b",") > MAX_HEADER_MEMBERS or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        refuse(Reason.TOKEN_INVALID, "The token's header has too many members.")
+    header = _json_object(raw, "header")
+    if "crit" in header:
+        refuse(Reason.TOKEN_INVALID, "The token's header names critical extensions (crit); none is understood.")
+    if "typ" in header and header["typ"] != "JWT":
+        if _is_in(header["typ"], _ACCESS_TOKEN_TYPES):
+            refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is an OAuth access token (header typ).")
+        refuse(Reason.TOKEN_INVALID, "The token's header has a typ other than JWT.")
+    category = header.get("cat")
+    if "cat" in header and not isinstance(category, str):
+        refuse(Reason.TOKEN_TYPE_MISMATCH, "The token's header has a cat that is no string.")
+    if header.get("alg") != "RS256":
+        refuse(Reason.TOKEN_INVALID_ALGORITHM, "The token is not signed with RS256 (header alg).")
+    kid = header.get("kid")
+    return (kid if isinstance(kid, str) else None), category
+
+
+def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> VerificationKey | None:
+    """The one of *keys* whose signature the token bears, or None."""
+    for key in keys:
+        if key.holds(token.signature, token.signed):
+            return key
+    return None
+
+
+def claims_of(token: ParsedToken) -> Claims:
+    """The payload as a JSON object (RFC 7519 7.2), for a token whose signature holds."""
+    return _json_object(_base64url(token.payload_segment, "payload"), "payload")
+
+
+def claims_our_issuer(token: ParsedToken, policy: Policy) -> bool:
+    """Whether the unverified payload names one of our issuers: only to decide if a fetch is worth it."""
+    try:
+        issuer = claims_of(token).get("iss")
+    except TokenVerificationError:
+        return False
+    return isinstance(issuer, str) and (policy.issuers is None or issuer in policy.issuers)
+
+
+def check_claims(claims: Claims, category: str | None, door: Door, policy: Policy, now: float) -> None:
+    """Run every check of *door* in order.
+
+    Args:
+        claims: The payload of a token whose signature holds.
+        category: The ``cat`` of its header, if any.
+        door: The kind of token.
+        policy: What to demand.
+        now: Unix seconds.
+
+    Raises:
+        TokenVerificationError: The first check that failed.
+    """
+    for check in door.unmarked if category is None else door.checks:
+        check(claims, policy, now)
+
+
+def _base64url(segment: bytes, part: str) -> bytes:
+    """Decode canonical base64url without padding (RFC 7515 2)."""
+    size = len(segment) % 4
+    padding, last = _PADDING[size], _LAST[size]
+    if padding is None or (last and segment[-1] not in last):
+        refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
+    try:
+        return binascii.a2b_base64(segment.translate(_FROM_BASE64URL) + padding, strict_mode=True)
+    except binascii.Error:
+        refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
+
+
+class _Rejected(ValueError):
+    """JSON that we do not take, although `json` would."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Claims:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Rejected
+    return members
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if math.isinf(number):
+        raise _Rejected
+    return number
+
+
+def _reject_constant(_: str) -> NoReturn:
+    raise _Rejected
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_reject_constant, parse_float=_finite)
+_decode = _decoder.decode
+_scan = cast("Callable[[str, int], tuple[object, int]]", cast("Any", _decoder).scan_once)
+
+
+def _json_object(raw: bytes, part: str) -> Claims:
+    """Parse strict JSON: UTF-8, one object, no member twice, no NaN or Infinity, not deeply nested (RFC 8725 3.7)."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+        refuse(Reason.TOKEN_INVALID, f"The token's {part} is nested more than {MAX_DEPTH} levels deep.")
+    try:
+        text = raw.decode()
+        # decode() looks for white space around the value, in Python, and takes as long as the rest together.
+        value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):
+            value = _decode(text)
+    except (ValueError, RecursionError, StopIteration):  # StopIteration is how the scanner misses a value
+        refuse(Reason.TOKEN_INVALID, f"The token's {part} is not JSON in UTF-8 with each member once.")
+    if not isinstance(value, dict):
+        refuse(Reason.TOKEN_INVALID, f"The token's {part} is not a JSON object.")
+    return cast("Claims", value)
+
+
+def _depth(raw: bytes) -> int:
+    """How deeply arrays and objects nest, brackets inside strings left out."""
+    depth = deepest = 0
+    # Odd pieces between quotes are string contents; an escaped quote or backslash must not split them.
+    for piece in raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]:
+        for byte in piece:
+            if byte in b"[{":
+                depth += 1
+                deepest = max(deepest, depth)
+            elif byte in b"]}":
+                depth -= 1
+    return deepest
+
+
+def _is_in(value: object, allowed: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in allowed
+
+
+def _subject(claims: Claims, _policy: Policy, _now: float) -> None:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject:
+        refuse(Reason.TOKEN_VERIFICATION_FAILED, "The token names no user (claim sub).")
+    if subject.startswith("mch_"):
+        refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is a machine's, not a user's (claim sub).")
+
+
+def _session_id(claims: Claims, _policy: Policy, _now: float) -> None:
+    session_id = claims.get("sid")
+    if not isinstance(session_id, str) or not session_id:
+        refuse(
+            Reason.TOKEN_INVALID_SESSION_ID,
+            "The token names no session (claim sid). A JWT-template token has none: verify_template_token takes it.",
+        )
+
+
+def _no_session_id(claims: Claims, _policy: Policy, _now: float) -> None:
+    if "sid" in claims:
+        refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is a session's (claim sid): verify_token takes it.")
+
+
+def _issuer(claims: Claims, policy: Policy, _now: float) -> None:
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or not issuer:
+        refuse(Reason.TOKEN_INVALID_ISSUER, "The token names no issuer (claim iss).")
+    if policy.issuers is not None and issuer not in policy.issuers:
+        refuse(
+            Reason.TOKEN_INVALID_ISSUER,
+            "The token was issued by another Clerk instance than the configured one (claim iss).",
+        )
+
+
+def _audience(claims: Claims, policy: Policy, _now: float) -> None:
+    if policy.audience is None:
+        if "aud" in claims:
+            refuse(
+                Reason.TOKEN_INVALID_AUDIENCE,
+                "The token is meant for an audience (claim aud), and none is configured. If it is yours, set audience.",
+            )
+        return
+    audience = claims.get("aud")
+    named = cast("list[object]", audience) if isinstance(audience, list) else [audience]
+    if not all(isinstance(name, str) for name in named) or policy.audience.isdisjoint(named):
+        refuse(Reason.TOKEN_INVALID_AUDIENCE, "The token is not meant for the configured audience (claim aud).")
+
+
+def _authorized_party(claims: Claims, policy: Policy, _now: float) -> None:
+    if policy.authorized_parties is None or (policy.allow_missing_azp and "azp" not in claims):
+        return
+    if "azp" not in claims:
+        refuse(
+            Reason.TOKEN_INVALID_AUTHORIZED_PARTIES,
+            "The token names no authorized party (claim azp). If the Backend API minted it, set allow_missing_azp.",
+        )
+    if not _is_in(claims["azp"], policy.authorized_parties):
+        refuse(
+            Reason.TOKEN_INVALID_AUTHORIZED_PARTIES,
+            "The token was obtained by a party that is not among authorized_parties (claim azp).",
+        )
+
+
+def _time(claims: Claims, name: str) -> float:
+    value: Any = claims.get(name)
+    # bool is an int to Python; NaN and infinities never come out of the JSON parser.
+    if (type(value) is int or type(value) is float) and 0 <= value <= MAX_TIME:
+        return value
+    refuse(Reason.TOKEN_VERIFICATION_FAILED, f"The token has no {name} in Unix seconds (claim {name}).")
+
+
+def _expiry(claims: Claims, policy: Policy, now: float) -> None:
+    ago = now - _time(claims, "exp")
+    if ago >= policy.clock_skew:
+        refuse(Reason.TOKEN_EXPIRED, f"The token expired {ago:.0f} s ago (claim exp).")
+
+
+def _issued_at(claims: Claims, policy: Policy, now: float) -> None:
+    ahead = _time(claims, "iat") - now
+    if ahead > policy.clock_skew:
+        refuse(
+            Reason.TOKEN_IAT_IN_THE_FUTURE,
+            f"The token was issued {ahead:.0f} s in the future (claim iat). Check this machine's clock.",
+        )
+
+
+def _not_before(claims: Claims, policy: Policy, now: float) -> None:
+    if "nbf" not in claims:
+        return
+    ahead = _time(claims, "nbf") - now
+    if ahead > policy.clock_skew:
+        refuse(
+            Reason.TOKEN_NOT_ACTIVE_YET,
+            f"The token becomes valid in {ahead:.0f} s (claim nbf). Check this machine's clock.",
+        )
+
+
+def _age(claims: Claims, policy: Policy, now: float) -> None:
+    if policy.max_age is not None and now - claims["iat"] > policy.max_age + policy.clock_skew:
+        refuse(Reason.TOKEN_TOO_OLD, "The token was issued longer ago than max_age allows (claim iat).")
+
+
+def _status(claims: Claims, policy: Policy, _now: float) -> None:
+    if "sts" not in claims or claims["sts"] == "active":
+        return
+    if claims["sts"] != "pending":
+        refuse(Reason.SESSION_STATUS_UNKNOWN, "The session's status is neither active nor pending (claim sts).")
+    if not policy.accept_pending:
+        refuse(
+            Reason.SESSION_PENDING,
+            "The user has tasks to do before the session is active (claim sts). To let them in, set accept_pending.",
+        )
+
+
+_TIMES: tuple[Check, ...] = (_expiry, _issued_at, _not_before, _age)
+
+_SESSION: tuple[Check, ...] = (_subject, _session_id, _issuer, _audience, _authorized_party, *_TIMES, _status)
+_TEMPLATE: tuple[Check, ...] = (_subject, _issuer, _audience, _authorized_party, *_TIMES)
+
+SESSION = Door("session token", frozenset({_CAT_SESSION, _CAT_IGNORE}), _SESSION, unmarked=_SESSION)
+TEMPLATE = Door("JWT-template token", frozenset({_CAT_TEMPLATE}), _TEMPLATE, unmarked=(_no_session_id, *_TEMPLATE))

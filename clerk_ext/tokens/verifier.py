@@ -1,0 +1,170 @@
+"""The two drivers of verification: threads or tasks, and HTTP.
+
+A fetch never runs on the caller that needs it, but in a daemon thread or a task of its own: a caller that dies or is
+cancelled leaves the fetch to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from clerk_ext.tokens.judge import Refresh
+from clerk_ext.tokens.jwks import Wait
+from clerk_ext.tokens.ring import FetchFailed, take
+from clerk_ext.tokens.token import SESSION, TEMPLATE
+
+if TYPE_CHECKING:
+    from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
+    from clerk_ext.tokens.judge import Judge, Steps
+    from clerk_ext.transport import AsyncPool, Pool
+
+T = TypeVar("T")
+
+_MAX_HANGING = 4
+
+
+class Verifier:
+    """Verifies on the calling thread; fetches keys in daemon threads."""
+
+    def __init__(self, judge: Judge, pool: Pool) -> None:
+        self._judge = judge
+        self._pool = pool
+        self._threads: list[threading.Thread] = []
+
+    def session(self, token: object) -> SessionClaims:
+        """Verify a session token."""
+        parsed = self._judge.parse(token, SESSION)
+        if self._judge.at_hand(parsed) is None:
+            self.run(self._judge.find_key(parsed))
+        return self._judge.session_claims(parsed)
+
+    def template(self, token: object) -> TemplateClaims:
+        """Verify a JWT-template token."""
+        parsed = self._judge.parse(token, TEMPLATE)
+        if self._judge.at_hand(parsed) is None:
+            self.run(self._judge.find_key(parsed))
+        return self._judge.template_claims(parsed)
+
+    def run(self, steps: Steps[T]) -> T:
+        """Do what *steps* ask for, to their end."""
+        try:
+            while True:
+                step = next(steps)
+                flight, patience = self._judge.ring.flight(step.ticket)
+                if not isinstance(step, Wait):
+                    self._start(step.ticket)
+                if not isinstance(step, Refresh):
+                    with contextlib.suppress(TimeoutError):  # the ticket has expired, as the next look-up sees
+                        flight.result(patience)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+    def _start(self, ticket: int) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        thread = threading.Thread(target=self._fetch, args=(ticket,), name="clerk-jwks", daemon=True)
+        try:
+            if len(self._threads) >= _MAX_HANGING:
+                raise FetchFailed("earlier fetches still hang")
+            thread.start()
+        except (
+            FetchFailed,
+            RuntimeError,
+        ) as failure:  # RuntimeError: no more threads, or Python is shutting down
+            self._judge.ring.landed(ticket, FetchFailed(str(failure)))
+        else:
+            self._threads.append(thread)
+
+    def _fetch(self, ticket: int) -> None:
+        outcome: bytes | FetchFailed
+        try:
+            outcome = self._get()
+        except FetchFailed as failure:
+            outcome = failure
+        except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
+            outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
+        self._judge.ring.landed(ticket, outcome)
+
+    def _get(self) -> bytes:
+        ring = self._judge.ring
+        config = ring.config
+        deadline = config.monotonic() + config.timeout
+        body = bytearray()
+        response = self._pool.client().send(ring.request(), stream=True, follow_redirects=False)
+        try:
+            ring.check(response)
+            for chunk in response.iter_bytes():
+                take(chunk, body)
+                if config.monotonic() > deadline:
+                    raise FetchFailed(f"the answer takes longer than {config.timeout:g} s")
+        finally:
+            response.close()
+        return bytes(body)
+
+
+class AsyncVerifier:
+    """Verifies on the event loop, which costs less than a thread would; fetches keys in tasks."""
+
+    def __init__(self, judge: Judge, pool: AsyncPool) -> None:
+        self._judge = judge
+        self._pool = pool
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to its tasks weakly
+
+    async def session(self, token: object) -> SessionClaims:
+        """Verify a session token."""
+        parsed = self._judge.parse(token, SESSION)
+        if self._judge.at_hand(parsed) is None:
+            await self.run(self._judge.find_key(parsed))
+        return self._judge.session_claims(parsed)
+
+    async def template(self, token: object) -> TemplateClaims:
+        """Verify a JWT-template token."""
+        parsed = self._judge.parse(token, TEMPLATE)
+        if self._judge.at_hand(parsed) is None:
+            await self.run(self._judge.find_key(parsed))
+        return self._judge.template_claims(parsed)
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Do what *steps* ask for, to their end."""
+        try:
+            while True:
+                step = next(steps)
+                flight, patience = self._judge.ring.flight(step.ticket)
+                if not isinstance(step, Wait):
+                    self._start(step.ticket)
+                if not isinstance(step, Refresh):
+                    # wait() cancels nothing: neither on time-out nor when this caller is cancelled.
+                    await asyncio.wait([asyncio.wrap_future(flight)], timeout=patience)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+    def _start(self, ticket: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._fetch(ticket), name="clerk-jwks")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(self, ticket: int) -> None:
+        outcome: bytes | FetchFailed = FetchFailed("the fetch was cancelled")
+        try:
+            async with asyncio.timeout(self._judge.config.timeout):
+                outcome = await self._get()
+        except FetchFailed as failure:
+            outcome = failure
+        except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
+            outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
+        finally:
+            self._judge.ring.landed(ticket, outcome)
+
+    async def _get(self) -> bytes:
+        ring = self._judge.ring
+        body = bytearray()
+        response = await self._pool.client().send(ring.request(), stream=True, follow_redirects=False)
+        try:
+            ring.check(response)
+            async for chunk in response.aiter_bytes():
+                take(chunk, body)
+        finally:
+            await response.aclose()
+        return bytes(body)

@@ -1,0 +1,315 @@
+"""HTTP: connection pools, the retry loop, and what an answer means. The only maker of generated clients."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+import weakref
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import metadata
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import attrs
+
+from clerk_ext.errors import APIConnectionError, APIError, APIResponseError, APIStatusError
+from clerk_ext.forks import mend_after_fork
+from clerk_ext.retries import WHERE_SAFE, RetryPolicy, retry_after_seconds
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Generator
+
+    import httpx
+
+    from clerk_ext.config import ClerkConfig
+    from clerk_sessions_api import AuthenticatedClient
+
+T = TypeVar("T")
+
+_TRACE_HEADERS = ("Clerk-Trace-Id", "cf-ray")
+
+
+def user_agent() -> str:
+    """What we call ourselves, as Clerk's own SDKs do: ``clerk-ext@<version>``."""
+    return f"clerk-ext@{metadata.version('clerk-ext')}"
+
+
+def generated_client(config: ClerkConfig) -> AuthenticatedClient:
+    """The generated client of a tenant: it builds requests and parses answers; our pools send them."""
+    from clerk_sessions_api import AuthenticatedClient
+
+    return AuthenticatedClient(
+        config.api_url,
+        config.secret_key or "",
+        headers={"User-Agent": user_agent(), "Clerk-API-Version": config.api_version},
+        timeout=config.timeout,
+    )
+
+
+@attrs.frozen
+class Call(Generic[T]):
+    """One operation, ready to be sent: the same for both worlds.
+
+    Attributes:
+        request: What to send.
+        parse: Reads the answer with status 200.
+        retry: When to send it again.
+    """
+
+    request: httpx.Request
+    parse: Callable[[httpx.Response], T]
+    retry: RetryPolicy = WHERE_SAFE
+
+
+@attrs.frozen
+class Pause:
+    """Let *seconds* pass before going on."""
+
+    seconds: float
+
+
+def conversation(
+    call: Call[T], clock: Callable[[], float], monotonic: Callable[[], float]
+) -> Generator[httpx.Request | Pause, httpx.Response | httpx.HTTPError | None, T]:
+    """A call as steps without I/O: yields what to send or how long to wait, is sent what came of it.
+
+    Raises:
+        APIError: No good answer came, and trying again is not to be, or has not helped.
+    """
+    begun = monotonic()
+    attempt = 1
+    while True:
+        answer = yield call.request
+        error = _error_of(call.request, answer, clock)
+        if error is None:
+            return _parse(call, cast("httpx.Response", answer))
+        delay = call.retry.delay(
+            method=call.request.method,
+            status_code=getattr(error, "status_code", None),
+            retry_after=getattr(error, "retry_after", None),
+            attempt=attempt,
+            spent=monotonic() - begun,
+            jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        if delay is None:
+            raise error from (
+                None if isinstance(error, (APIStatusError, APIResponseError)) else cast("Exception", answer)
+            )
+        yield Pause(delay)
+        attempt += 1
+
+
+def _error_of(
+    request: httpx.Request, answer: httpx.Response | httpx.HTTPError | None, clock: Callable[[], float]
+) -> APIError | None:
+    what = f"{request.method} {request.url.raw_path.decode('ascii').partition('?')[0]}"
+    if answer is None or isinstance(answer, Exception):
+        return APIConnectionError(f"{what}: no answer from {request.url.host} ({type(answer).__name__}: {answer})")
+    if answer.status_code == 200:
+        return None
+    if answer.status_code < 400:
+        return APIResponseError(f"{what}: unexpected status {answer.status_code}", answer.status_code)
+    return _status_error(what, answer, clock)
+
+
+def _status_error(what: str, response: httpx.Response, clock: Callable[[], float]) -> APIStatusError:
+    """The error for an error status; whatever the body is, the status stays."""
+    from clerk_sessions_api.errors import UnexpectedBody
+    from clerk_sessions_api.models import ErrorBody
+
+    try:
+        body = ErrorBody.from_dict(response.json())
+    except (UnexpectedBody, ValueError, RecursionError):
+        body = None
+    details = body.errors if body else []
+    said = "; ".join(f"{detail.code}: {detail.long_message or detail.message}" for detail in details)
+    trace_id = body.clerk_trace_id if body else None
+    for header in _TRACE_HEADERS:
+        trace_id = trace_id or response.headers.get(header)
+    return APIStatusError.class_for(response.status_code)(
+        f"{what}: {response.status_code} {said or response.reason_phrase}",
+        status_code=response.status_code,
+        errors=details,
+        clerk_trace_id=trace_id,
+        retry_after=retry_after_seconds(response.headers, clock()),
+    )
+
+
+def _parse(call: Call[T], response: httpx.Response) -> T:
+    from clerk_sessions_api.errors import UnexpectedBody
+
+    try:
+        return call.parse(response)
+    except UnexpectedBody as unexpected:
+        raise APIResponseError(
+            f"{call.request.method} {call.request.url.path}: the answer is not what the API gives: {unexpected}",
+            response.status_code,
+        ) from unexpected
+
+
+class _SharedTLS:
+    """One TLS context for the whole process: making one takes longer than a request."""
+
+    _lock = threading.Lock()
+    _context: ssl.SSLContext | None = None
+
+    @classmethod
+    def context(cls) -> ssl.SSLContext:
+        with cls._lock:
+            if cls._context is None:
+                import httpx
+
+                cls._context = httpx.create_ssl_context()
+            return cls._context
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that takes nothing: pools are shared by tenants, and no tenant's cookie may reach another."""
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
+
+
+class Pool:
+    """The connections of the sync world, made on first use and again after a fork."""
+
+    def __init__(
+        self,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._made: httpx.Client | None = None
+        self.after_fork()
+        mend_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections: two processes on one of them would mix their answers."""
+        self._lock = threading.Lock()
+        self._made = None
+
+    def client(self) -> httpx.Client:
+        """The client that everything goes through."""
+        made = self._made
+        if made is not None:
+            return made
+        with self._lock:
+            if self._made is None:
+                self._made = self._new_client()
+            return self._made
+
+    def _new_client(self) -> httpx.Client:
+        import httpx
+
+        if self._transport is not None:
+            return httpx.Client(transport=self._transport, cookies=_no_cookies())
+        return httpx.Client(verify=_SharedTLS.context(), cookies=_no_cookies())
+
+    def call(self, call: Call[T]) -> T:
+        """Send *call*, again where that is safe and may help, and parse the answer.
+
+        Raises:
+            APIError: No good answer came.
+        """
+        import httpx
+
+        steps = conversation(call, self._clock, self._monotonic)
+        answer: httpx.Response | httpx.HTTPError | None = None
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    self._sleep(step.seconds)
+                else:
+                    try:
+                        answer = self.client().send(step)
+                    except httpx.HTTPError as failure:
+                        answer = failure
+                step = steps.send(answer)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+    def close(self) -> None:
+        """Close the connections; a transport that was passed in stays its maker's to close."""
+        with self._lock:
+            made, self._made = self._made, None
+        if made is not None and self._transport is None:
+            made.close()
+
+
+class AsyncPool:
+    """The connections of the async world: one client for each running event loop."""
+
+    def __init__(
+        self,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._monotonic = monotonic
+        self._made: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
+        self.after_fork()
+        mend_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections: two processes on one of them would mix their answers."""
+        self._lock = threading.Lock()
+        self._made = weakref.WeakKeyDictionary()
+
+    def client(self) -> httpx.AsyncClient:
+        """The client of the running loop."""
+        loop = asyncio.get_running_loop()
+        client = self._made.get(loop)
+        if client is None:
+            with self._lock:
+                # A client's connections keep their loop alive, so that closed loops have to be let go of by hand.
+                for closed in [other for other in self._made if other.is_closed()]:
+                    del self._made[closed]
+                client = self._made[loop] = self._new_client()
+        return client
+
+    def _new_client(self) -> httpx.AsyncClient:
+        import httpx
+
+        if self._transport is not None:
+            return httpx.AsyncClient(transport=self._transport, cookies=_no_cookies())
+        return httpx.AsyncClient(verify=_SharedTLS.context(), cookies=_no_cookies())
+
+    async def call(self, call: Call[T]) -> T:
+        """Send *call*, again where that is safe and may help, and parse the answer.
+
+        Raises:
+            APIError: No good answer came.
+        """
+        import httpx
+
+        steps = conversation(call, self._clock, self._monotonic)
+        answer: httpx.Response | httpx.HTTPError | None = None
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    try:
+                        answer = await self.client().send(step)
+                    except httpx.HTTPError as failure:
+                        answer = failure
+                step = steps.send(answer)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections; a transport that was passed in stays its maker's to close."""
+        client = self._made.pop(asyncio.get_running_loop(), None)
+        if client is not None and self._transport is None:
+            await client.aclose()
