@@ -1,0 +1,59 @@
+"""Fixtures for every test: the clock, the fake instance, the two worlds, an environment without CLERK_* variables."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clerk_ext.testing import FakeClerk, FakeTransport
+from tests.recorded import validate_exchange
+from tests.worlds import Clock, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clerk_ext import Clerk
+
+
+@pytest.fixture(autouse=True)
+def _no_clerk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CLERK_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time that passes when the test says so."""
+    return Clock()
+
+
+@pytest.fixture
+def fake(clock: Clock) -> FakeClerk:
+    """A fake Clerk instance; every exchange with it is checked against the recorded specification."""
+    instance = FakeClerk("acme", clock=clock.time)
+    instance.on_exchange.append(validate_exchange)
+    return instance
+
+
+@pytest.fixture(params=["sync", "async"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Both worlds, one after the other: the test runs in each."""
+    if request.param == "sync":
+        world = World("sync")
+        yield world
+        world.close()
+        return
+    with asyncio.Runner() as runner:
+        world = World("async", runner)
+        yield world
+        world.close()
+
+
+@pytest.fixture
+def clerk(world: World, fake: FakeClerk, clock: Clock) -> Clerk:
+    """A client of the fake instance, in-process, in each world."""
+    config = fake.config(clock=clock.time, monotonic=clock.monotonic)
+    return world.clerk(config, transport=FakeTransport(fake))

@@ -1,0 +1,91 @@
+"""Imports point downwards only: this list is the architecture."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "clerk_ext"
+
+# From the top of the house to its ground; a module imports from lines below its own only.
+LAYERS = (
+    ("clerk_ext",),
+    ("clerk_ext.testing",),
+    ("clerk_ext.clerk",),
+    ("clerk_ext.sessions", "clerk_ext.requests"),
+    ("clerk_ext.calls", "clerk_ext.tokens.verifier"),
+    ("clerk_ext.tokens.judge",),
+    ("clerk_ext.tokens.ring", "clerk_ext.revocations"),
+    ("clerk_ext.transport", "clerk_ext.tokens.claims", "clerk_ext.tokens.jwks"),
+    ("clerk_ext.config", "clerk_ext.tokens.token"),
+    ("clerk_ext.tokens.keys", "clerk_ext.retries", "clerk_ext.errors", "clerk_ext.forks"),
+)
+RANK = {module: rank for rank, layer in enumerate(reversed(LAYERS)) for module in layer}
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file of the package; the rooms of `clerk_ext.testing` count as one."""
+    parts = ("clerk_ext", *path.relative_to(PACKAGE).with_suffix("").parts)
+    if parts[1:2] == ("testing",):
+        return "clerk_ext.testing"
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imported(source: str, module: str) -> set[str]:
+    """Every module of clerk_ext that *source* imports, anywhere in it: in functions and for types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            found.add("clerk_ext.testing")  # only that package imports by relative names
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            found.update(name if name in RANK else (node.module or "") for name in names)
+    ours = {name for name in found if name.split(".")[0] == "clerk_ext" and name != module}
+    return {"clerk_ext.testing" if name.startswith("clerk_ext.testing") else name for name in ours} - {module}
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "tokens" or path.name != "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_imports_point_downwards(path: Path) -> None:
+    """No module imports one of its own line or above."""
+    module = module_name(path)
+
+    upwards = {name for name in imported(path.read_text("utf-8"), module) if RANK[name] >= RANK[module]}
+
+    assert set() == upwards
+
+
+def test_upward_import_is_seen() -> None:
+    """The test sees an upward import, even one inside a function."""
+    source = "def later() -> None:\n    from clerk_ext.clerk import Clerk\n"
+
+    assert {"clerk_ext.clerk"} == imported(source, "clerk_ext.errors")
+
+
+def test_generated_client_knows_nothing_of_us() -> None:
+    """The generated package imports nothing of clerk_ext."""
+    generated = PACKAGE.parent / "generated" / "clerk_sessions_api"
+
+    assert [] == [path for path in generated.rglob("*.py") if "clerk_ext" in path.read_text("utf-8")]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top-level and second-level modules that a fresh interpreter has after *statement*."""
+    script = f"import sys\n{statement}\nprint(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_is_light() -> None:
+    """`from clerk_ext import Clerk` loads no HTTP client, no JOSE library, no API model and no framework."""
+    heavy = {"httpx", "jwcrypto", "dateutil", "clerk_sessions_api", "fastapi", "starlette", "django", "flask", "pytest"}
+
+    assert set() == heavy & loaded_by("from clerk_ext import Clerk, ClerkConfig")

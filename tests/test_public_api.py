@@ -1,0 +1,59 @@
+"""What `import clerk_ext` offers."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import clerk_ext
+
+
+def test_names_are_sorted_and_there() -> None:
+    """`__all__` is sorted, and each name in it can be had and is listed by dir()."""
+    assert sorted(clerk_ext.__all__) == clerk_ext.__all__
+    assert clerk_ext.__all__ == [name for name in dir(clerk_ext) if getattr(clerk_ext, name, None) is not None]
+
+
+def test_every_error_is_exported() -> None:
+    """Whoever catches an error by name can import it from the top."""
+    from clerk_ext import errors
+
+    defined = {
+        name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
+    }
+
+    assert set() == defined - set(clerk_ext.__all__)
+
+
+def test_misspelt_name_is_an_attribute_error() -> None:
+    """A name that is not there is an AttributeError that repeats it, although models load lazily."""
+    with pytest.raises(AttributeError, match="Sesion"):
+        _ = getattr(clerk_ext, "Sesion")  # noqa: B009 - mypy would refuse the plain form, rightly
+
+
+def test_both_worlds_have_the_same_names() -> None:
+    """AsyncClerk and its sessions offer what Clerk and its sessions do; close is aclose there."""
+
+    def names(cls: type) -> set[str]:
+        return {name for name in dir(cls) if not name.startswith("_")}
+
+    assert names(clerk_ext.Clerk) - {"close"} == names(clerk_ext.AsyncClerk) - {"aclose"}
+    from clerk_ext.sessions import AsyncSessions, Sessions
+
+    assert names(Sessions) == names(AsyncSessions)
+
+
+def test_everything_public_is_documented() -> None:
+    """Each exported class says what it is, and each of its public methods and properties too."""
+    undocumented = [
+        f"{name}.{member}"
+        for name in clerk_ext.__all__
+        for member, value in inspect.getmembers(getattr(clerk_ext, name))
+        if not member.startswith("_")
+        and (inspect.isfunction(value) or isinstance(value, property))
+        and not inspect.getdoc(value)
+    ]
+
+    assert [] == undocumented
+    assert [] == [name for name in clerk_ext.__all__ if not inspect.getdoc(getattr(clerk_ext, name))]

@@ -1,0 +1,102 @@
+"""The sync and the async world behind one face, so that a case is written once and runs in both."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
+
+from clerk_ext import AsyncClerk, Clerk
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from clerk_ext import ClerkConfig
+    from clerk_ext.revocations import RevocationCheck
+
+
+class Clock:
+    """Time that passes when a test says so; 2026-01-01T00:00:00Z at first."""
+
+    def __init__(self) -> None:
+        self.unix = 1_767_225_600.0
+        self.since_start = 1_000.0
+
+    def time(self) -> float:
+        """Unix seconds: for ``ClerkConfig(clock=…)`` and ``FakeClerk(clock=…)``."""
+        return self.unix
+
+    def monotonic(self) -> float:
+        """Seconds since some moment: for ``ClerkConfig(monotonic=…)``."""
+        return self.since_start
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on both clocks."""
+        self.unix += seconds
+        self.since_start += seconds
+
+
+async def _all(iterator: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in iterator]
+
+
+class _Awaited:
+    """An object of the async world whose results are awaited for the caller."""
+
+    def __init__(self, target: object, runner: asyncio.Runner) -> None:
+        self._target = target
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, "aclose" if name == "close" else name)
+        if name == "sessions":
+            return _Awaited(value, self._runner)
+        if not callable(value):
+            return value
+
+        def call(*args: object, **kwargs: object) -> object:
+            result = value(*args, **kwargs)
+            if inspect.iscoroutine(result):
+                return self._runner.run(result)
+            return iter(self._runner.run(_all(result))) if inspect.isasyncgen(result) else result
+
+        return call
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+
+@attrs.define(eq=False)
+class World:
+    """Makes clients of one world; those of the async one look like a `Clerk` too."""
+
+    name: str
+    _runner: asyncio.Runner | None = None
+    _made: list[Clerk] = attrs.field(factory=list[Clerk])
+
+    def clerk(
+        self,
+        config: ClerkConfig,
+        *,
+        transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        revocations: RevocationCheck | None = None,
+    ) -> Clerk:
+        """A client of this world, closed when the test ends."""
+        if self._runner is None:
+            made = Clerk(config, transport=cast("httpx.BaseTransport | None", transport), revocations=revocations)
+        else:
+            asynchronous = AsyncClerk(
+                config, transport=cast("httpx.AsyncBaseTransport | None", transport), revocations=revocations
+            )
+            made = cast("Clerk", _Awaited(asynchronous, self._runner))
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        """Close every client that was made."""
+        for clerk in self._made:
+            clerk.close()
