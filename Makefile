@@ -1,0 +1,91 @@
+# Every task of the project; CI runs targets of this file and nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# The first interpreter of 3.11 or newer; override with PYTHON=…
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+# Published specifications to compare with, where they are at hand; nothing of them is part of the project.
+UPSTREAM_DIR ?= ../shared/upstream
+ARGS ?=
+
+.PHONY: help setup demo test cov check fmt fmt-check lint types layers generate check-generated spec-diff check-spec \
+	docs bench test-min build clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say make PYTHON=/path/to/python"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements-dev.txt
+	@echo "Installing the development tools …"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev  ## Make the virtual environment with everything that development needs
+
+demo: $(VENV)/.core  ## Show the main job on two fake Clerk instances, without an account
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev  ## Run the tests; ARGS= passes arguments to pytest
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+cov: $(VENV)/.dev  ## Run the tests and show which branches of clerk_ext they miss
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+check: fmt-check lint types layers check-generated check-spec docs test  ## Everything that CI runs
+
+fmt: $(VENV)/.dev  ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --select I .
+
+fmt-check: $(VENV)/.dev
+	@$(BIN)/ruff format --check --no-cache .
+
+lint: $(VENV)/.dev  ## Run the linter
+	@$(BIN)/ruff check --no-cache .
+
+types: $(VENV)/.dev  ## Run both type checkers, strict, and require that every public name is typed
+	@$(BIN)/mypy
+	@$(BIN)/pyright --warnings
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes clerk_ext --ignoreexternal | tail -n 4
+
+layers: $(VENV)/.dev  ## Check that imports point downwards only
+	@$(BIN)/python -m pytest -q tests/test_layers.py
+
+generate: $(VENV)/.dev  ## Make generated/ anew from openapi/ and generator_config.yaml
+	@$(BIN)/python tools/generate.py
+
+check-generated: $(VENV)/.dev  ## Check that generated/ is exactly what generating gives
+	@$(BIN)/python tools/generate.py --check
+
+spec-diff: $(VENV)/.dev  ## Compare our specification with a published one: UPSTREAM=path/to/bapi.yml
+	@test -n "$(UPSTREAM)" || { echo "say which: make spec-diff UPSTREAM=path/to/bapi.yml"; exit 2; }
+	@$(BIN)/python -m tools.spec_diff openapi/clerk-sessions.yaml "$(UPSTREAM)" --meant openapi/meant-differences.yaml
+
+check-spec: $(VENV)/.dev
+	@if [ -d "$(UPSTREAM_DIR)" ]; then \
+		$(MAKE) --no-print-directory -s spec-diff UPSTREAM="$(UPSTREAM_DIR)/bapi-2026-05-12.yml"; \
+	else \
+		echo "No published specification in $(UPSTREAM_DIR): nothing to compare with."; \
+	fi
+
+docs: $(VENV)/.dev  ## Check the documentation: code in it runs, links lead somewhere, tables are complete
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+build: $(VENV)/.dev  ## Build the wheel and the source distribution into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+
+clean:  ## Remove everything that was made
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .ruff_cache .coverage
