@@ -5,6 +5,7 @@ What `Sessions` and `AsyncSessions` share. Ranges are those of the recorded spec
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
@@ -14,7 +15,7 @@ from clerk_ext.retries import NEVER
 from clerk_ext.transport import Call, generated_client
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import httpx
 
@@ -33,6 +34,8 @@ LIMITS = (1, 500)
 """The least and the most sessions that one page may have."""
 LIFETIMES = (30, 315_360_000)
 """The shortest and the longest lifetime of a token that is minted, in seconds."""
+_MOST_FRUITLESS = 100
+"""Pages in a row without a new session, beyond those that all known sessions fill, which make no sense any more."""
 
 
 def _whole(name: str, value: object, least: int, most: int | None = None) -> None:
@@ -51,10 +54,20 @@ def _texts(**arguments: object) -> None:
             raise TypeError(f"{name}: write a str, not {type(value).__name__}.")
         if not value:
             raise ValueError(f"{name}: is empty.")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(f"{name}: is not Unicode text; it holds a lone surrogate.")
 
 
-def _given(**arguments: object) -> None:
-    _texts(**{name: value for name, value in arguments.items() if value is not None})
+def _ids(**arguments: object) -> None:
+    """Refuse what is no id; a credential in its place would end up in URLs, hence in logs."""
+    _texts(**arguments)
+    for name, value in arguments.items():
+        if str(value).startswith(("eyJ", "sk_")):
+            raise ValueError(f"{name}: this looks like a token or a key; write an id.")
+
+
+def _given(**arguments: object) -> dict[str, object]:
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 class SessionCalls:
@@ -92,7 +105,7 @@ class SessionCalls:
     ) -> httpx.Request:
         from clerk_sessions_api.api.sessions import get_session_list as operation
 
-        _given(client_id=client_id, user_id=user_id)
+        _ids(**_given(client_id=client_id, user_id=user_id))
         _whole("limit", limit, *LIMITS)
         _whole("offset", offset, 0)
         return operation.build_request(
@@ -135,25 +148,16 @@ class SessionCalls:
 
         return Call(self._list(client_id, user_id, status, limit, offset, True), parse)
 
-    def pages(
-        self, client_id: str | None, user_id: str | None, status: str | None, page_size: int
-    ) -> Generator[Call[Found], Found, None]:
-        """The calls that bring every session, page after page; what each brought is sent in."""
-        offset, total, count = 0, None, page_size
-        while count if total is None else offset < total:
-            found = yield Call(self._list(client_id, user_id, status, page_size, offset, True), _read_list)
-            count = len(found.sessions)
-            # Sessions that went meanwhile moved those behind them forward: step back by as many, to miss none.
-            gone = 0 if total is None or found.total is None else max(0, total - found.total)
-            offset, total = offset + count - gone, found.total
-            if count == 0:
-                return
+    def walk(self, client_id: str | None, user_id: str | None, status: str | None, page_size: int) -> Walk:
+        """``GET /sessions?paginated=true`` as often as it takes to bring every session."""
+        _whole("page_size", page_size, *LIMITS)
+        return Walk(lambda limit, offset: self._list(client_id, user_id, status, limit, offset, True), page_size)
 
     def get(self, session_id: str) -> Call[Session]:
         """``GET /sessions/{session_id}``."""
         from clerk_sessions_api.api.sessions import get_session as operation
 
-        _texts(session_id=session_id)
+        _ids(session_id=session_id)
         return Call(operation.build_request(self._client, session_id), operation.parse_success)
 
     def create(self, user_id: str, active_organization_id: str | None) -> Call[Session]:
@@ -161,8 +165,7 @@ class SessionCalls:
         from clerk_sessions_api.api.sessions import create_session as operation
         from clerk_sessions_api.models import CreateSessionBody
 
-        _texts(user_id=user_id)
-        _given(active_organization_id=active_organization_id)
+        _ids(user_id=user_id, **_given(active_organization_id=active_organization_id))
         body = CreateSessionBody(user_id=user_id, active_organization_id=active_organization_id)
         return Call(operation.build_request(self._client, body=body), operation.parse_success)
 
@@ -170,7 +173,7 @@ class SessionCalls:
         """``POST /sessions/{session_id}/revoke``."""
         from clerk_sessions_api.api.sessions import revoke_session as operation
 
-        _texts(session_id=session_id)
+        _ids(session_id=session_id)
         return Call(operation.build_request(self._client, session_id), operation.parse_success)
 
     def refresh(
@@ -187,13 +190,13 @@ class SessionCalls:
         from clerk_sessions_api.api.sessions import refresh_session as operation
         from clerk_sessions_api.models import RefreshFormat, RefreshSessionBody, SessionToken
 
+        _ids(session_id=session_id)
         _texts(
-            session_id=session_id,
             expired_token=expired_token,
             refresh_token=refresh_token,
             request_origin=request_origin,
+            **_given(request_originating_ip=request_originating_ip),
         )
-        _given(request_originating_ip=request_originating_ip)
         if format not in ("token", "cookie"):
             raise ValueError("format: write 'token' or 'cookie'.")
         body = RefreshSessionBody(
@@ -218,7 +221,7 @@ class SessionCalls:
         """``POST /sessions/{session_id}/tokens``."""
         from clerk_sessions_api.api.sessions import create_session_token as operation
 
-        _texts(session_id=session_id)
+        _ids(session_id=session_id)
         body = _token_body(expires_in_seconds)
         request = operation.build_request(self._client, session_id, body=body)
         return Call(request, lambda response: operation.parse_success(response).jwt)
@@ -229,7 +232,8 @@ class SessionCalls:
         """``POST /sessions/{session_id}/tokens/{template_name}``."""
         from clerk_sessions_api.api.sessions import create_session_token_from_template as operation
 
-        _texts(session_id=session_id, template_name=template_name)
+        _ids(session_id=session_id)
+        _texts(template_name=template_name)
         body = _token_body(expires_in_seconds)
         request = operation.build_request(self._client, session_id, template_name, body=body)
         return Call(request, lambda response: operation.parse_success(response).jwt)
@@ -269,20 +273,50 @@ def _token_body(expires_in_seconds: int | None) -> CreateSessionTokenBody:
 
 
 def _header_lists(headers: Mapping[str, str | Sequence[str]] | None) -> dict[str, list[str]] | None:
-    """Headers as the API wants them: each name with a list of values."""
+    """Headers as the API wants them: each name with a list of values, also of mappings that give a name twice."""
     if headers is None:
         return None
-    return {name: [value] if isinstance(value, str) else list(value) for name, value in headers.items()}
+    lists: dict[str, list[str]] = {}
+    for name, value in headers.items():
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(name, str) or not isinstance(values, Sequence) or not all(isinstance(v, str) for v in values):
+            raise TypeError("request_headers: write a str, or a list of them, for each name.")
+        lists.setdefault(name, []).extend(values)
+    return lists
 
 
-class Once:
-    """Lets each session through a single time: pages overlap when sessions come and go between them."""
+class Walk:
+    """Every session, page after page, each id once: what to ask for next, and what an answer brings.
 
-    def __init__(self) -> None:
+    Each page begins with the session that ended the page before it. If it does not, sessions before it have gone and
+    moved the others forward: the walk steps back to known ground, so that none is missed.
+    """
+
+    def __init__(self, ask: Callable[[int, int], httpx.Request], page_size: int) -> None:
+        self._ask = ask
+        self._limit = max(2, page_size)  # one session of each page is known already
+        self._offset = 0
         self._seen: set[str] = set()
+        self._known_ground: set[str] = set()  # of what stands before these in the list, nothing was missed
+        self._fruitless = 0
+        self._done = False
 
-    def __call__(self, sessions: list[Session]) -> list[Session]:
-        """Those of *sessions* that were not let through before."""
-        new = [session for session in sessions if session.id not in self._seen]
-        self._seen.update(session.id for session in new)
-        return new
+    def next_call(self) -> Call[Found] | None:
+        """The next page to ask for; None at the end."""
+        return None if self._done else Call(self._ask(self._limit, self._offset), _read_list)
+
+    def take(self, found: Found) -> list[Session]:
+        """Those of a page's sessions that are new."""
+        new = {session.id: session for session in found.sessions if session.id not in self._seen}
+        self._seen.update(new)
+        self._fruitless = 0 if new else self._fruitless + 1
+        if self._fruitless > _MOST_FRUITLESS + len(self._seen) // (self._limit - 1):
+            raise APIResponseError("GET /sessions: the pages do not follow each other (offset, total_count)", 200)
+        if self._offset == 0 or (found.sessions and found.sessions[0].id in self._known_ground):
+            self._known_ground.update(session.id for session in found.sessions)
+            end = self._offset + len(found.sessions)
+            self._done = len(found.sessions) <= 1 or (found.total is not None and end >= found.total)
+            self._offset = end - 1
+        else:
+            self._offset = max(0, self._offset - self._limit)
+        return list(new.values())

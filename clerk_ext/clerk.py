@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 from typing import TYPE_CHECKING
 
-from clerk_ext.calls import SessionCalls
 from clerk_ext.config import ClerkConfig
 from clerk_ext.errors import TokenVerificationError
 from clerk_ext.requests import signed_in, signed_out, without_token
-from clerk_ext.sessions import AsyncSessions, Sessions
 from clerk_ext.tokens.judge import Judge
 from clerk_ext.tokens.ring import KeyRing
 from clerk_ext.tokens.token import Policy
@@ -23,12 +21,12 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from clerk_ext.calls import SessionCalls
     from clerk_ext.requests import RequestState
     from clerk_ext.revocations import RevocationCheck
+    from clerk_ext.sessions import AsyncSessions, Sessions
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_sessions_api.models import JSONWebKeySet
-
-logger: logging.Logger = logging.getLogger("clerk_ext")
 
 
 def _policy(config: ClerkConfig) -> Policy:
@@ -48,7 +46,9 @@ def _policy(config: ClerkConfig) -> Policy:
 
 def _judge(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
     if config.issuers is None:
-        logger.warning(
+        import logging
+
+        logging.getLogger("clerk_ext").warning(
             "tenant %s: no issuer is known, so that the iss of a token cannot be compared; add publishable_key, "
             "frontend_api or issuer",
             config.name,
@@ -67,9 +67,6 @@ class Clerk:
         revocations: Asked on every verification of a session token; see `Revocations`.
     """
 
-    sessions: Sessions
-    """The session endpoints."""
-
     def __init__(
         self,
         config: ClerkConfig,
@@ -81,8 +78,6 @@ class Clerk:
         self._pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._judge = _judge(config, revocations)
         self._verifier = Verifier(self._judge, self._pool)
-        self._calls = SessionCalls(config)
-        self.sessions = Sessions(self._calls, self._pool, revocations)
 
     @classmethod
     def from_env(
@@ -98,6 +93,19 @@ class Clerk:
             ConfigurationError: A value cannot work.
         """
         return cls(ClerkConfig.from_env(environ), transport=transport, revocations=revocations)
+
+    @functools.cached_property
+    def sessions(self) -> Sessions:
+        """The session endpoints."""
+        from clerk_ext.sessions import Sessions  # many processes only verify
+
+        return Sessions(self._calls, self._pool, self._judge.revocations)
+
+    @functools.cached_property
+    def _calls(self) -> SessionCalls:
+        from clerk_ext.calls import SessionCalls
+
+        return SessionCalls(self._config)
 
     @property
     def config(self) -> ClerkConfig:
@@ -191,9 +199,6 @@ class AsyncClerk:
         revocations: Asked on every verification of a session token; see `Revocations`.
     """
 
-    sessions: AsyncSessions
-    """The session endpoints."""
-
     def __init__(
         self,
         config: ClerkConfig,
@@ -205,8 +210,6 @@ class AsyncClerk:
         self._pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._judge = _judge(config, revocations)
         self._verifier = AsyncVerifier(self._judge, self._pool)
-        self._calls = SessionCalls(config)
-        self.sessions = AsyncSessions(self._calls, self._pool, revocations)
 
     @classmethod
     def from_env(
@@ -218,6 +221,19 @@ class AsyncClerk:
     ) -> Self:
         """See `Clerk.from_env`."""
         return cls(ClerkConfig.from_env(environ), transport=transport, revocations=revocations)
+
+    @functools.cached_property
+    def sessions(self) -> AsyncSessions:
+        """The session endpoints."""
+        from clerk_ext.sessions import AsyncSessions  # many processes only verify
+
+        return AsyncSessions(self._calls, self._pool, self._judge.revocations)
+
+    @functools.cached_property
+    def _calls(self) -> SessionCalls:
+        from clerk_ext.calls import SessionCalls
+
+        return SessionCalls(self._config)
 
     @property
     def config(self) -> ClerkConfig:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-import math
 import os
 import re
 import time
@@ -16,10 +15,11 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from clerk_ext.errors import ConfigurationError
-from clerk_ext.tokens.keys import UnusableKeys, VerificationKey, key_from_pem
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from clerk_ext.tokens.keys import VerificationKey
 
 DEFAULT_API_URL = "https://api.clerk.com/v1"
 API_VERSION = "2026-05-12"
@@ -27,9 +27,11 @@ API_VERSION = "2026-05-12"
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z", re.IGNORECASE)
-_LOOPBACK = re.compile(r"(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1)\Z", re.IGNORECASE)
-_SECRET_KEY = re.compile(r"(sk_)?(test|live)_[A-Za-z0-9_-]+\Z")
-_CONTROL = re.compile(r"[\x00-\x20\x7f-\U0010ffff]")
+_LOOPBACK = re.compile(r"(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)\Z", re.IGNORECASE)
+_SECRET_KEY = re.compile(r"((sk_)?(test|live)_)[A-Za-z0-9_-]+\Z")
+# As browsers serialise an origin (RFC 6454 6.2), extensions and mobile web views included.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:\d{1,5})?\Z|[a-z]+://\[[0-9a-f:.]+\](:\d{1,5})?\Z")
+_NOT_PRINTED = re.compile(r"[^\x21-\x7e]")
 
 
 def _fault(field: str, message: str) -> NoReturn:
@@ -38,7 +40,8 @@ def _fault(field: str, message: str) -> NoReturn:
 
 def _masked(value: str | None) -> str:
     """What `repr` shows of a secret: its prefix, which tells the environment, and nothing else."""
-    return "None" if value is None else repr(f"{'_'.join(value.split('_')[:-1])}_…")
+    shape = None if value is None else _SECRET_KEY.match(value)
+    return "None" if shape is None else repr(f"{shape.group(1)}…")
 
 
 @attrs.frozen(kw_only=True)
@@ -126,18 +129,20 @@ class ClerkConfig:
         _check_keys(self.publishable_key, self.secret_key)
         for field in ("authorized_parties", "audience", "issuer"):
             derive(self, field, _strings(field, getattr(self, field), bare=field != "authorized_parties"))
-        for party in self.authorized_parties or ():
-            if party.endswith("/") or "://" not in party:
-                _fault(
-                    "authorized_parties",
-                    f"{party!r} is no origin; write it as browsers do, such as 'https://app.example.com'.",
-                )
+        if not all(_ORIGIN.match(party) for party in self.authorized_parties or ()):
+            _fault(
+                "authorized_parties",
+                "holds something that is no origin; write each as browsers do, in lower case and without a path or a "
+                "final slash, such as 'https://app.example.com'.",
+            )
         derive(self, "api_url", _url("api_url", self.api_url, self.allow_http).rstrip("/"))
         if not isinstance(self.api_version, str) or not _is_date(self.api_version):
             _fault("api_version", f"write a date of Clerk's API versions, such as {API_VERSION!r}.")
         base, issuers = _frontend(self)
         if self.issuer is not None:
-            issuers = tuple(_url("issuer", value, True) for value in self.issuer)
+            issuers = tuple(_url("issuer", value, self.allow_http) for value in self.issuer)
+            if any(value.endswith("/") for value in issuers):
+                _fault("issuer", "ends with a slash, which Clerk's issuers never do; take it off.")
         derive(self, "issuers", frozenset(issuers) or None)
         derive(self, "pem_key", None if self.jwt_key is None else _pem_key(self.jwt_key))
         if self.jwks_url is not None:
@@ -187,7 +192,7 @@ class ClerkConfig:
             settings["authorized_parties"] = [party.strip() for party in parties if party.strip()]
         if "CLERK_API_URL" in given:
             api_url = given["CLERK_API_URL"].rstrip("/")
-            settings["api_url"] = f"{api_url}/v1" if re.fullmatch(r"[a-z]+://[^/]+", api_url) else api_url
+            settings["api_url"] = f"{api_url}/v1" if re.fullmatch(r"[A-Za-z]+://[^/]+", api_url) else api_url
         if given.get("CLERK_API_VERSION", "v1") != "v1":
             settings["api_version"] = given["CLERK_API_VERSION"]
         return cls(**settings)
@@ -207,7 +212,8 @@ def _check_numbers(config: ClerkConfig) -> None:
         ranges["max_age"] = (0.0, 1e10)
     for field, (least, most) in ranges.items():
         value = getattr(config, field)
-        if type(value) not in (int, float) or math.isnan(value) or not least <= value <= most:
+        # type() because bool is an int to Python; no comparison holds for NaN.
+        if type(value) not in (int, float) or not least <= value <= most:
             _fault(field, f"write a number of seconds from {least:g} to {most:g}.")
 
 
@@ -263,6 +269,7 @@ def _frontend(config: ClerkConfig) -> tuple[str | None, tuple[str, ...]]:
         base = _url("frontend_api", given if "://" in given else f"https://{given}", config.allow_http).rstrip("/")
         if urlsplit(base).path:
             _fault("frontend_api", "write the host alone; a path belongs in proxy_url.")
+        base = base.lower()  # as Clerk writes it in iss
     if config.proxy_url is None:
         return base, (() if base is None else (base,))
     proxy = _url("proxy_url", config.proxy_url, config.allow_http).rstrip("/")
@@ -278,7 +285,7 @@ def _host_of_publishable_key(key: str) -> str:
     except (binascii.Error, ValueError):
         _fault("publishable_key", "does not decode; copy the whole key from Clerk's dashboard.")
     host = decoded[:-1]
-    if not decoded.endswith("$") or "." not in host or len(host) > 253 or not _HOST.match(host):
+    if not decoded.endswith("$") or "." not in host or not _is_dns_name(host):
         _fault(
             "publishable_key",
             "does not hold the name of a DNS host; copy the whole key from Clerk's dashboard.",
@@ -289,7 +296,7 @@ def _host_of_publishable_key(key: str) -> str:
 def _url(field: str, value: object, allow_http: bool) -> str:
     """An absolute URL of a DNS host or of this machine, without userinfo, query and fragment."""
     example = "such as 'https://clerk.example.com'"
-    if not isinstance(value, str) or _CONTROL.search(value):
+    if not isinstance(value, str) or _NOT_PRINTED.search(value):
         _fault(field, f"write an https URL in ASCII, {example}.")
     try:
         parts = urlsplit(value)
@@ -308,13 +315,20 @@ def _url(field: str, value: object, allow_http: bool) -> str:
 
 def _check_host(field: str, parts: SplitResult, host: str, allow_http: bool) -> None:
     loopback = _LOOPBACK.match(host) is not None
-    if not loopback and (len(host) > 253 or not _HOST.match(host) or host.rpartition(".")[2].isdigit()):
+    if not loopback and not _is_dns_name(host):
         _fault(field, "names no DNS host; write the host's name, not an address.")
     if parts.scheme == "http" and not (loopback or allow_http):
         _fault(field, "is an http URL; write https, or set allow_http if you trust the whole network in between.")
 
 
+def _is_dns_name(host: str) -> bool:
+    # Resolvers take a last label of digits for an address (RFC 1123 2.1).
+    return len(host) <= 253 and _HOST.match(host) is not None and not host.rpartition(".")[2].isdigit()
+
+
 def _pem_key(pem: object) -> VerificationKey:
+    from clerk_ext.tokens.keys import UnusableKeys, key_from_pem  # loads cryptography, which can wait
+
     if not isinstance(pem, str):
         _fault("jwt_key", "write the PEM text of the instance's public key.")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
 
 _TRANSIENT = frozenset({500, 502, 503, 504})
 _TOO_MANY_REQUESTS = 429
+_FAR = 1e9  # what no server means, yet a number that can be waited for
+# The three forms of RFC 9110 5.6.7, and nothing else of what a reader of human dates would understand.
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
+    r"|[A-Z][a-z]{5,8}, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT"
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",
+    re.ASCII,
+)
 
 
 @attrs.frozen
@@ -77,8 +86,8 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:9])
-    if not value:
+        return min(float(value), _FAR)
+    if not _HTTP_DATE.fullmatch(value):
         return None
     from dateutil import parser
 
@@ -86,6 +95,6 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
         moment = parser.parse(value)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=dt.UTC)
-        return max(0.0, moment.timestamp() - now)
+        return min(max(0.0, moment.timestamp() - now), _FAR)
     except (ValueError, OverflowError):
         return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from clerk_ext.forks import mend_after_fork
@@ -42,11 +43,13 @@ class Revocations:
     def __init__(self, *, token_lifetime: float = _LONGEST_LIFETIME, clock: Callable[[], float] = time.time) -> None:
         if not 0 < token_lifetime <= _LONGEST_LIFETIME:
             raise ValueError(f"token_lifetime: write a number of seconds up to {_LONGEST_LIFETIME:.0f}.")
-        self._lifetime = token_lifetime
+        # Clerk's clock may be ahead by the skew when it issues the last token, and the skew extends that one's life.
+        self._kept = token_lifetime + 2 * _GREATEST_SKEW
         self._clock = clock
-        self._sessions: dict[str, float] = {}  # session id: when the entry may be forgotten
-        self._users: dict[str, tuple[float, float]] = {}  # user id: (tokens from before are refused, when to forget)
-        self._queue: deque[tuple[float, str]] = deque()
+        self._sessions: dict[str, float] = {}  # session id: when it was revoked
+        self._users: dict[str, float] = {}  # user id: tokens from before this moment are refused
+        # A heap of (moment, id, whether a session's): one place for each entry, however often it is revoked.
+        self._queue: list[tuple[float, str, bool]] = []
         self.after_fork()
         mend_after_fork(self)
 
@@ -62,10 +65,7 @@ class Revocations:
 
     def revoke_session(self, session_id: str) -> None:
         """Refuse every token of the session *session_id* from now on."""
-        with self._lock:
-            forget = self._forget_at(self._clock())
-            self._sessions[session_id] = forget
-            self._queue.append((forget, session_id))
+        self._revoke(self._sessions, session_id, self._clock())
 
     def revoke_user(self, user_id: str, before: float | None = None) -> None:
         """Refuse every token of the user *user_id* that was issued before a moment.
@@ -73,29 +73,37 @@ class Revocations:
         Args:
             user_id: The user, ``user_…``.
             before: Unix seconds; now if left out. An earlier moment never takes back a later one.
+
+        Raises:
+            ValueError: *before* is no finite number.
         """
-        with self._lock:
-            before = self._clock() if before is None else before
-            forget = self._forget_at(before)
-            held = self._users.get(user_id)
-            if held is None or held[0] < before:
-                self._users[user_id] = (before, forget)
-                self._queue.append((forget, user_id))
+        if before is not None and not math.isfinite(before):
+            raise ValueError("before: write a moment in Unix seconds.")
+        self._revoke(self._users, user_id, self._clock() if before is None else before)
 
     def is_revoked(self, claims: SessionClaims) -> bool:
         """Whether the session was revoked, or its user before the token was issued."""
         if claims.session_id in self._sessions:
             return True
-        user = self._users.get(claims.user_id)
-        return user is not None and claims.issued_at.timestamp() < user[0]
+        before = self._users.get(claims.user_id)
+        return before is not None and claims.issued_at.timestamp() < before
 
-    def _forget_at(self, revoked: float) -> float:
-        """When a token from before *revoked* has surely expired; on the way, forget what may be forgotten."""
-        now = self._clock()
-        while self._queue and self._queue[0][0] < now:
-            _, key = self._queue.popleft()
-            if self._sessions.get(key, now) < now:
-                del self._sessions[key]
-            if self._users.get(key, (now, now))[1] < now:
-                del self._users[key]
-        return revoked + self._lifetime + _GREATEST_SKEW
+    def _revoke(self, held: dict[str, float], key: str, moment: float) -> None:
+        with self._lock:
+            self._forget()
+            known = held.get(key)
+            if known is None or known < moment:
+                held[key] = moment
+            if known is None:  # last: a fork in between costs memory, the other way round an entry
+                heapq.heappush(self._queue, (moment, key, held is self._sessions))
+
+    def _forget(self) -> None:
+        """Drop the entries whose last token has surely expired."""
+        horizon = self._clock() - self._kept
+        while self._queue and self._queue[0][0] < horizon:
+            _, key, is_session = heapq.heappop(self._queue)
+            held = self._sessions if is_session else self._users
+            if held[key] < horizon:
+                del held[key]
+            else:  # revoked once more since it was queued
+                heapq.heappush(self._queue, (held[key], key, is_session))

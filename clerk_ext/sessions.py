@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
-from clerk_ext.calls import Once
 from clerk_ext.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -87,21 +86,15 @@ class Sessions:
             client_id: Only those of this client, ``client_…``.
             user_id: Only those of this user, ``user_…``.
             status: Only those in this state.
-            page_size: How many to ask for at a time, 1 to 500.
+            page_size: How many to ask for at a time, 1 to 500; each page repeats the last session of the one before.
 
         Raises:
-            ValueError: An argument is out of range; nothing was sent.
+            ValueError: An argument is out of range; nothing was sent. Raised with the first session asked for.
             APIError: No good answer came; the sessions until then were given.
         """
-        steps, once = self._calls.pages(client_id, user_id, status, page_size), Once()
-        try:
-            call = next(steps)
-            while True:
-                found = self._pool.call(call)
-                yield from once(found.sessions)
-                call = steps.send(found)
-        except StopIteration:
-            return
+        walk = self._calls.walk(client_id, user_id, status, page_size)
+        while (call := walk.next_call()) is not None:
+            yield from walk.take(self._pool.call(call))
 
     def get(self, session_id: str) -> Session:
         """One session.
@@ -285,16 +278,10 @@ class AsyncSessions:
         page_size: int = 100,
     ) -> AsyncIterator[Session]:
         """See `Sessions.iterate`."""
-        steps, once = self._calls.pages(client_id, user_id, status, page_size), Once()
-        try:
-            call = next(steps)
-            while True:
-                found = await self._pool.call(call)
-                for session in once(found.sessions):
-                    yield session
-                call = steps.send(found)
-        except StopIteration:
-            return
+        walk = self._calls.walk(client_id, user_id, status, page_size)
+        while (call := walk.next_call()) is not None:
+            for session in walk.take(await self._pool.call(call)):
+                yield session
 
     async def get(self, session_id: str) -> Session:
         """See `Sessions.get`."""

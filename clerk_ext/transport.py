@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
+import functools
 import threading
 import time
 import weakref
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from importlib import metadata
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 import attrs
@@ -18,8 +15,10 @@ from clerk_ext.forks import mend_after_fork
 from clerk_ext.retries import WHERE_SAFE, RetryPolicy, retry_after_seconds
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
     from collections.abc import Callable, Generator
+    from http.cookiejar import CookieJar
 
     import httpx
 
@@ -29,10 +28,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRACE_HEADERS = ("Clerk-Trace-Id", "cf-ray")
+_KEPT_HEADERS = (*_TRACE_HEADERS, "Retry-After")
 
 
+@functools.cache
 def user_agent() -> str:
     """What we call ourselves, as Clerk's own SDKs do: ``clerk-ext@<version>``."""
+    from importlib import metadata
+
     return f"clerk-ext@{metadata.version('clerk-ext')}"
 
 
@@ -72,7 +75,7 @@ class Pause:
 
 def conversation(
     call: Call[T], clock: Callable[[], float], monotonic: Callable[[], float]
-) -> Generator[httpx.Request | Pause, httpx.Response | httpx.HTTPError | None, T]:
+) -> Generator[httpx.Request | Pause, httpx.Response | Exception, T]:
     """A call as steps without I/O: yields what to send or how long to wait, is sent what came of it.
 
     Raises:
@@ -85,6 +88,8 @@ def conversation(
         error = _error_of(call.request, answer, clock)
         if error is None:
             return _parse(call, cast("httpx.Response", answer))
+        import random
+
         delay = call.retry.delay(
             method=call.request.method,
             status_code=getattr(error, "status_code", None),
@@ -94,24 +99,28 @@ def conversation(
             jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
         )
         if delay is None:
-            raise error from (
-                None if isinstance(error, (APIStatusError, APIResponseError)) else cast("Exception", answer)
-            )
+            raise error from (answer if isinstance(answer, Exception) else None)
         yield Pause(delay)
         attempt += 1
 
 
 def _error_of(
-    request: httpx.Request, answer: httpx.Response | httpx.HTTPError | None, clock: Callable[[], float]
+    request: httpx.Request, answer: httpx.Response | Exception, clock: Callable[[], float]
 ) -> APIError | None:
-    what = f"{request.method} {request.url.raw_path.decode('ascii').partition('?')[0]}"
-    if answer is None or isinstance(answer, Exception):
-        return APIConnectionError(f"{what}: no answer from {request.url.host} ({type(answer).__name__}: {answer})")
-    if answer.status_code == 200:
+    if not isinstance(answer, Exception) and answer.status_code == 200:
         return None
+    what = _name(request)
+    if isinstance(answer, Exception):
+        detail = ": ".join(filter(None, (type(answer).__name__, str(answer))))
+        return APIConnectionError(f"{what}: no whole answer from {request.url.host} ({detail})")
     if answer.status_code < 400:
         return APIResponseError(f"{what}: unexpected status {answer.status_code}", answer.status_code)
     return _status_error(what, answer, clock)
+
+
+def _name(request: httpx.Request) -> str:
+    """What was asked, for messages: without the query, and encoded so that it stays on its line."""
+    return f"{request.method} {request.url.raw_path.decode('ascii').partition('?')[0]}"
 
 
 def _status_error(what: str, response: httpx.Response, clock: Callable[[], float]) -> APIStatusError:
@@ -129,7 +138,7 @@ def _status_error(what: str, response: httpx.Response, clock: Callable[[], float
     for header in _TRACE_HEADERS:
         trace_id = trace_id or response.headers.get(header)
     return APIStatusError.class_for(response.status_code)(
-        f"{what}: {response.status_code} {said or response.reason_phrase}",
+        f"{what}: {response.status_code} {' '.join((said or response.reason_phrase).split())}".rstrip(),
         status_code=response.status_code,
         errors=details,
         clerk_trace_id=trace_id,
@@ -144,29 +153,41 @@ def _parse(call: Call[T], response: httpx.Response) -> T:
         return call.parse(response)
     except UnexpectedBody as unexpected:
         raise APIResponseError(
-            f"{call.request.method} {call.request.url.path}: the answer is not what the API gives: {unexpected}",
+            f"{_name(call.request)}: the answer is not what the API gives: {unexpected}",
             response.status_code,
         ) from unexpected
 
 
-class _SharedTLS:
+@functools.cache
+def _failures() -> tuple[type[Exception], ...]:
+    """All that httpx raises when an exchange fails: not everything descends from its HTTPError."""
+    import httpx
+
+    return (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict)
+
+
+def _cut(response: httpx.Response, failure: Exception) -> httpx.Response | Exception:
+    """What came, if the body could not be read: of an error, the status is worth more than the failure."""
+    import httpx
+
+    if response.status_code == 200:
+        return failure
+    kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    return httpx.Response(response.status_code, headers=kept)
+
+
+@functools.cache  # holds no lock meanwhile, which a forked child would inherit
+def _tls_context() -> ssl.SSLContext:
     """One TLS context for the whole process: making one takes longer than a request."""
+    import httpx
 
-    _lock = threading.Lock()
-    _context: ssl.SSLContext | None = None
-
-    @classmethod
-    def context(cls) -> ssl.SSLContext:
-        with cls._lock:
-            if cls._context is None:
-                import httpx
-
-                cls._context = httpx.create_ssl_context()
-            return cls._context
+    return httpx.create_ssl_context()
 
 
 def _no_cookies() -> CookieJar:
     """A jar that takes nothing: pools are shared by tenants, and no tenant's cookie may reach another."""
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
     return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
 
 
@@ -209,7 +230,7 @@ class Pool:
 
         if self._transport is not None:
             return httpx.Client(transport=self._transport, cookies=_no_cookies())
-        return httpx.Client(verify=_SharedTLS.context(), cookies=_no_cookies())
+        return httpx.Client(verify=_tls_context(), cookies=_no_cookies())
 
     def call(self, call: Call[T]) -> T:
         """Send *call*, again where that is safe and may help, and parse the answer.
@@ -217,23 +238,38 @@ class Pool:
         Raises:
             APIError: No good answer came.
         """
-        import httpx
-
         steps = conversation(call, self._clock, self._monotonic)
-        answer: httpx.Response | httpx.HTTPError | None = None
         try:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
                     self._sleep(step.seconds)
+                    step = next(steps)
                 else:
-                    try:
-                        answer = self.client().send(step)
-                    except httpx.HTTPError as failure:
-                        answer = failure
-                step = steps.send(answer)
+                    step = steps.send(self._send(step))
         except StopIteration as done:
             return cast("T", done.value)
+
+    def _send(self, request: httpx.Request) -> httpx.Response | Exception:
+        try:
+            client = self.client()
+        except _failures() as failure:  # a proxy of the environment whose address is none
+            return failure
+        try:
+            response = client.send(request, stream=True)
+        except _failures() as failure:
+            return failure
+        except RuntimeError as failure:  # closed by another thread in between
+            if client.is_closed:
+                return failure
+            raise
+        try:
+            response.read()
+        except _failures() as failure:
+            return _cut(response, failure)
+        finally:
+            response.close()
+        return response
 
     def close(self) -> None:
         """Close the connections; a transport that was passed in stays its maker's to close."""
@@ -267,6 +303,8 @@ class AsyncPool:
 
     def client(self) -> httpx.AsyncClient:
         """The client of the running loop."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         client = self._made.get(loop)
         if client is None:
@@ -282,7 +320,7 @@ class AsyncPool:
 
         if self._transport is not None:
             return httpx.AsyncClient(transport=self._transport, cookies=_no_cookies())
-        return httpx.AsyncClient(verify=_SharedTLS.context(), cookies=_no_cookies())
+        return httpx.AsyncClient(verify=_tls_context(), cookies=_no_cookies())
 
     async def call(self, call: Call[T]) -> T:
         """Send *call*, again where that is safe and may help, and parse the answer.
@@ -290,26 +328,46 @@ class AsyncPool:
         Raises:
             APIError: No good answer came.
         """
-        import httpx
+        import asyncio
 
         steps = conversation(call, self._clock, self._monotonic)
-        answer: httpx.Response | httpx.HTTPError | None = None
         try:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
                     await asyncio.sleep(step.seconds)
+                    step = next(steps)
                 else:
-                    try:
-                        answer = await self.client().send(step)
-                    except httpx.HTTPError as failure:
-                        answer = failure
-                step = steps.send(answer)
+                    step = steps.send(await self._send(step))
         except StopIteration as done:
             return cast("T", done.value)
 
+    async def _send(self, request: httpx.Request) -> httpx.Response | Exception:
+        try:
+            client = self.client()
+        except _failures() as failure:  # a proxy of the environment whose address is none
+            return failure
+        try:
+            response = await client.send(request, stream=True)
+        except _failures() as failure:
+            return failure
+        except RuntimeError as failure:  # closed by another task in between
+            if client.is_closed:
+                return failure
+            raise
+        try:
+            await response.aread()
+        except _failures() as failure:
+            return _cut(response, failure)
+        finally:
+            await response.aclose()
+        return response
+
     async def aclose(self) -> None:
         """Close the running loop's connections; a transport that was passed in stays its maker's to close."""
-        client = self._made.pop(asyncio.get_running_loop(), None)
+        import asyncio
+
+        with self._lock:
+            client = self._made.pop(asyncio.get_running_loop(), None)
         if client is not None and self._transport is None:
             await client.aclose()

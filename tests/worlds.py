@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import threading
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -10,7 +12,6 @@ import attrs
 from clerk_ext import AsyncClerk, Clerk
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator
 
     import httpx
@@ -42,6 +43,12 @@ class Clock:
 
 async def _all(iterator: AsyncIterator[Any]) -> list[Any]:
     return [item async for item in iterator]
+
+
+async def _background() -> None:
+    tasks = [task for task in asyncio.all_tasks() if task.get_name() == "clerk-jwks"]
+    if tasks:
+        await asyncio.wait(tasks, timeout=5)
 
 
 class _Awaited:
@@ -95,6 +102,14 @@ class World:
             made = cast("Clerk", _Awaited(asynchronous, self._runner))
         self._made.append(made)
         return made
+
+    def settle(self) -> None:
+        """Let fetches of keys that run in the background end."""
+        for thread in threading.enumerate():
+            if thread.name == "clerk-jwks":
+                thread.join(5)
+        if self._runner is not None:
+            self._runner.run(_background())
 
     def close(self) -> None:
         """Close every client that was made."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import math
+import sys
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
+
+from clerk_ext.tokens.token import MAX_TIME
 
 if TYPE_CHECKING:
     from clerk_ext.tokens.token import Claims
@@ -22,6 +24,10 @@ _ORGANIZATION_SCOPES = frozenset({"o", "ou", "uo"})
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(t for t in cast("list[object]", value) if isinstance(t, str)) if isinstance(value, list) else ()
 
 
 def _items(value: object) -> list[str]:
@@ -66,8 +72,8 @@ class _VerifiedClaims:
     @property
     def audience(self) -> tuple[str, ...]:
         """For whom the token is meant (claim ``aud``, RFC 7519 4.1.3); empty if it does not say."""
-        audience = self._claims.get("aud", ())
-        return (audience,) if isinstance(audience, str) else tuple(audience)
+        audience = self._claims.get("aud")
+        return (audience,) if isinstance(audience, str) else _texts(audience)
 
     @property
     def issued_at(self) -> dt.datetime:
@@ -82,7 +88,9 @@ class _VerifiedClaims:
     @property
     def not_before(self) -> dt.datetime | None:
         """When the token begins to be valid (claim ``nbf``), in UTC; None if it does not say."""
-        return _moment(self._claims["nbf"]) if "nbf" in self._claims else None
+        seconds: Any = self._claims.get("nbf")
+        is_time = type(seconds) in (int, float) and 0 <= seconds <= MAX_TIME
+        return _moment(seconds) if is_time else None
 
     @property
     def token_id(self) -> str | None:
@@ -143,10 +151,7 @@ class SessionClaims(_VerifiedClaims):
         if not self.org_id:
             return ()
         if self.version == 1:
-            permissions = self._claims.get("org_permissions")
-            if not isinstance(permissions, list):
-                return ()
-            return tuple(p for p in cast("list[object]", permissions) if isinstance(p, str))
+            return _texts(self._claims.get("org_permissions"))
         return _permissions(self._claims.get("fea"), self._organization)
 
     @property
@@ -220,7 +225,8 @@ def _age(value: object) -> float | None:
     # type() because bool is an int to Python.
     if type(value) is not int and type(value) is not float:
         return None
-    return value if value == -1 or (value >= 0 and math.isfinite(value)) else None
+    # An int beyond what a float holds would break the first sum with it.
+    return value if value == -1 or 0 <= value <= sys.float_info.max else None
 
 
 def _permissions(fea: object, organization: dict[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Steps: TypeAlias = "Generator[Fetch | Refresh | Wait, None, T]"
 
-logger: logging.Logger = logging.getLogger("clerk_ext.tokens")
 
 _MAX_KNOWN_HEADERS = 256
 
@@ -101,7 +99,7 @@ class Judge:
 
     def _keys(self, kid: str) -> Steps[Keys]:
         for last in (False, False, True):
-            answer = self.ring.lookup(kid)
+            answer = self.ring.lookup(kid, may_fetch=not last)  # nobody would do the last one
             if isinstance(answer, Hit):
                 if answer.refresh is not None:
                     yield Refresh(answer.refresh)
@@ -119,9 +117,7 @@ class Judge:
 
     def _replacement(self, token: ParsedToken, kid: str, tried: Keys) -> Steps[Keys]:
         """Keys that have taken the place of *tried* under their name; none where asking is not worth it."""
-        if not self.ring.may_suspect() or not claims_our_issuer(token, self.policy):
-            return ()
-        answer = self.ring.suspect()
+        answer = self.ring.suspect() if claims_our_issuer(token, self.policy) else None
         if answer is None:
             return ()
         yield answer
@@ -137,7 +133,7 @@ class Judge:
         if self.config.pem_key is not None:
             return
         for last in (False, False, True):
-            answer = self.ring.prefetch()
+            answer = self.ring.prefetch(may_fetch=not last)
             if answer is None:
                 return
             if isinstance(answer, Unavailable):
@@ -171,7 +167,10 @@ class Judge:
         try:
             return bool(revocations.is_revoked(claims))
         except Exception as failure:  # the user's object may raise anything; the answer is missing all the same
-            logger.error("tenant %s: is_revoked raised %s", self.config.name, type(failure).__name__)
+            import logging
+
+            log = logging.getLogger("clerk_ext.tokens")
+            log.error("tenant %s: is_revoked raised %s", self.config.name, type(failure).__name__)
             raise RevocationUnavailable("Whether the session was revoked cannot be told now.") from failure
 
 

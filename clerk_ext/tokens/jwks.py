@@ -142,9 +142,10 @@ class KeyCache:
             return None
         return held.by_kid.get(kid)
 
-    def lookup(self, kid: str, now: Instant) -> Hit | Fetch | Wait | Unknown | Unavailable:
-        """What to do for a token that names *kid*."""
+    def lookup(self, kid: str, now: Instant, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
+        """What to do for a token that names *kid*; without *may_fetch*, nothing that opens a fetch."""
         self._expire_ticket(now)
+        may_fetch = may_fetch and self._may_fetch(now)
         timings = self._timings
         held = self._held
         age = elapsed(held.since, now) if held else 0.0
@@ -154,13 +155,13 @@ class KeyCache:
             if age <= timings.fresh:
                 return Hit(keys)
             if age <= timings.stale:
-                return Hit(keys, refresh=self._begin(now) if self._may_fetch(now) else None)
+                return Hit(keys, refresh=self._begin(now) if may_fetch else None)
             if self._open:
                 return Wait(self._open.ticket)
-            return Fetch(self._begin(now)) if self._may_fetch(now) else Hit(keys)
+            return Fetch(self._begin(now)) if may_fetch else Hit(keys)
         if self._open:
             return self._join(usable=usable, now=now)
-        if self._may_fetch(now):
+        if may_fetch:
             return Fetch(self._begin(now))
         if usable and not self._failures:
             return Unknown()
@@ -183,17 +184,20 @@ class KeyCache:
             return Wait(self._open.ticket)
         return Fetch(self._begin(now))
 
-    def prefetch(self, now: Instant) -> Fetch | Wait | Unavailable | None:
+    def prefetch(self, now: Instant, *, may_fetch: bool = True) -> Fetch | Wait | Unavailable | None:
         """What to do to have a fresh key set, whatever its kids; None when it is there."""
         self._expire_ticket(now)
         if self._held and elapsed(self._held.since, now) <= self._timings.fresh:
             return None
         if self._open:
             return Wait(self._open.ticket)
-        return Fetch(self._begin(now)) if self._may_fetch(now) else Unavailable(self._pause_left(now))
+        if may_fetch and self._may_fetch(now):
+            return Fetch(self._begin(now))
+        return Unavailable(self._pause_left(now))
 
     def fetched(self, ticket: int, by_kid: Mapping[str, Keys], now: Instant) -> bool:
         """The fetch of *ticket* gave *by_kid*. A late ticket changes nothing and returns False."""
+        self._expire_ticket(now)
         if not self._open or self._open.ticket != ticket:
             return False
         # The set is as old as the question, not as the answer: a slow answer may have been made early.
@@ -207,18 +211,21 @@ class KeyCache:
 
         No key is removed. A late ticket changes nothing and returns False.
         """
+        self._expire_ticket(now)
         if not self._open or self._open.ticket != ticket:
             return False
-        self._close(now, failures=self._failures + 1)
-        timings = self._timings
-        doubled = timings.pause * 2.0 ** min(self._failures - 1, 16)
-        self._pause = min(max(doubled, retry_after or 0.0), timings.max_pause)
+        self._fail(now, retry_after or 0.0)
         return True
 
-    def abandon(self) -> None:
-        """Forget the open fetch: its driver is known to be gone, as after a fork."""
-        self._open = None
-        self._waiting = 0
+    def abandon(self, ticket: int | None = None) -> None:
+        """Forget the open fetch, as if it had not begun: its driver is gone, which says nothing of the server.
+
+        Args:
+            ticket: Only if this is its ticket; None for whichever it is, as after a fork.
+        """
+        if self._open and ticket in (None, self._open.ticket):
+            self._open = None
+            self._waiting = 0
 
     def open_for(self, ticket: int, now: Instant) -> float:
         """Seconds that the fetch of *ticket* may still take; 0 if it is not open any more."""
@@ -239,14 +246,23 @@ class KeyCache:
         self._last = now
 
     def _expire_ticket(self, now: Instant) -> None:
-        if self._open and elapsed(self._open.since, now) >= self._timings.ticket:
-            self.failed(self._open.ticket, now)
+        patience = self._timings.ticket
+        if self._open and elapsed(self._open.since, now) >= patience:
+            # It failed then, not now that somebody looks: a machine that slept since has no pause left to sit out.
+            monotonic, unix = self._open.since
+            self._fail((min(monotonic + patience, now[0]), min(unix + patience, now[1])), 0.0)
+
+    def _fail(self, when: Instant, retry_after: float) -> None:
+        self._close(when, failures=self._failures + 1)
+        timings = self._timings
+        doubled = timings.pause * 2.0 ** min(self._failures - 1, 16)
+        self._pause = min(max(doubled, retry_after), timings.max_pause)
 
     def _may_fetch(self, now: Instant) -> bool:
         return self._open is None and self._pause_left(now) <= 0.0
 
     def _pause_left(self, now: Instant) -> float:
-        return 0.0 if self._last is None else self._pause - elapsed(self._last, now)
+        return 0.0 if self._last is None else max(0.0, self._pause - elapsed(self._last, now))
 
     def _may_join(self) -> bool:
         return self._waiting < MAX_WAITING

@@ -7,19 +7,18 @@ skipped and counted, so that a strange entry never takes the good ones down.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MAX_JWKS_BYTES = 65_536
 MAX_JWKS_KEYS = 32
@@ -28,7 +27,7 @@ MIN_BITS, MAX_BITS = 2048, 8192
 
 # RFC 7518 6.3.2 and 6.4: members that only private and symmetric keys have.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-# RFC 7518 2: base64url without padding; n and e are numbers without leading zero octets.
+# RFC 7518 2: base64url without padding.
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+\Z")
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----\s*\Z", re.DOTALL)
 
@@ -60,6 +59,12 @@ class VerificationKey:
             return False
         return True
 
+    def __reduce__(self) -> tuple[Callable[[str, bytes], VerificationKey], tuple[str, bytes]]:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        # cryptography's keys refuse to be pickled; a config with a jwt_key goes to other processes all the same.
+        return _from_der, (self.thumbprint, self.public_key.public_bytes(Encoding.DER, PublicFormat.PKCS1))
+
     def __repr__(self) -> str:
         return f"VerificationKey(thumbprint={self.thumbprint[:8]!r}…)"
 
@@ -90,7 +95,8 @@ def parse_jwks(body: bytes) -> KeySet:
         raise UnusableKeys(f"the JWKS is larger than {MAX_JWKS_BYTES} bytes")
     document: object
     try:
-        document = json.loads(body)
+        # No number matters here, and one of more digits than int() takes must not cost us the whole set.
+        document = json.loads(body, parse_int=float)
     except (ValueError, RecursionError):
         raise UnusableKeys("the JWKS is not JSON") from None
     entries = cast("dict[str, object]", document).get("keys") if isinstance(document, dict) else None
@@ -143,20 +149,28 @@ def _key_from_numbers(n: str, e: str) -> VerificationKey | None:
     from jwcrypto.jwk import JWK
 
     try:
-        jwk = JWK(kty="RSA", n=n, e=e)
-        public_key = jwk.get_op_key("verify")
-    except (JWException, ValueError, TypeError, binascii.Error):
+        return _checked(JWK(kty="RSA", n=n, e=e).get_op_key("verify"))
+    except (JWException, ValueError, TypeError, UnsupportedAlgorithm):
         return None
-    return _checked(public_key, jwk.thumbprint())
 
 
-def _checked(public_key: object, thumbprint: str) -> VerificationKey | None:
+def _checked(public_key: object) -> VerificationKey | None:
+    from jwcrypto.jwk import JWK
+
     if not isinstance(public_key, RSAPublicKey):
         return None
-    exponent = public_key.public_numbers().e
-    if not MIN_BITS <= public_key.key_size <= MAX_BITS or exponent < 65_537 or exponent % 2 == 0:
+    numbers = public_key.public_numbers()
+    # An even modulus is no product of two great primes: a slip or worse.
+    if not MIN_BITS <= public_key.key_size <= MAX_BITS or numbers.e < 65_537 or not numbers.e & numbers.n & 1:
         return None
-    return VerificationKey(thumbprint, public_key)
+    # Of the numbers, not of their spelling: leading zero octets make no other key.
+    return VerificationKey(JWK.from_pyca(public_key).thumbprint(), public_key)
+
+
+def _from_der(thumbprint: str, der: bytes) -> VerificationKey:
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return VerificationKey(thumbprint, cast("RSAPublicKey", load_der_public_key(der)))
 
 
 def key_from_pem(pem: str) -> VerificationKey:
@@ -172,7 +186,7 @@ def key_from_pem(pem: str) -> VerificationKey:
     from jwcrypto.common import JWException
     from jwcrypto.jwk import JWK
 
-    text = pem.replace("\\n", "\n").replace("\r", "").strip()
+    text = pem.replace("\\r", "").replace("\\n", "\n").replace("\r", "").strip()
     label, body = "PUBLIC KEY", text
     if text.startswith("-----"):
         found = _PEM.match(text)
@@ -187,8 +201,8 @@ def key_from_pem(pem: str) -> VerificationKey:
         der = base64.b64decode("".join(body.split()), validate=True)
         wrapped = base64.encodebytes(der).decode()
         jwk = JWK.from_pem(f"-----BEGIN {label}-----\n{wrapped}-----END {label}-----\n".encode())
-        key = _checked(jwk.get_op_key("verify"), jwk.thumbprint())
-    except (JWException, ValueError, TypeError):
+        key = _checked(jwk.get_op_key("verify"))
+    except (JWException, ValueError, TypeError, UnsupportedAlgorithm):
         raise UnusableKeys("does not decode as the PEM of a public key") from None
     if key is None:
         raise UnusableKeys("is not an RSA key of 2048 to 8192 bits with an odd exponent of at least 65537")

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from clerk_ext.forks import mend_after_fork
 from clerk_ext.retries import retry_after_seconds
 from clerk_ext.tokens.jwks import KeyCache, Timings
-from clerk_ext.tokens.keys import MAX_JWKS_BYTES, UnusableKeys, parse_jwks
 
 if TYPE_CHECKING:
+    import logging
+    from concurrent.futures import Future
+
     import httpx
 
     from clerk_ext.config import ClerkConfig
     from clerk_ext.tokens.jwks import Fetch, Hit, Instant, Keys, Unavailable, Unknown, Wait
 
-logger: logging.Logger = logging.getLogger("clerk_ext.keys")
 
 # Without compression the size limit holds for what arrives as well as for what it becomes.
 _REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+def _logger() -> logging.Logger:
+    import logging  # costs an import more than all of this module, and outages are rare
+
+    return logging.getLogger("clerk_ext.keys")
 
 
 class FetchFailed(Exception):
@@ -67,10 +72,10 @@ class KeyRing:
         """See `KeyCache.peek`: fresh keys or None, without the lock."""
         return self._cache.peek(kid, self._now())
 
-    def lookup(self, kid: str) -> Hit | Fetch | Wait | Unknown | Unavailable:
+    def lookup(self, kid: str, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
         """See `KeyCache.lookup`."""
         with self._lock:
-            return self._cache.lookup(kid, self._now())
+            return self._cache.lookup(kid, self._now(), may_fetch=may_fetch)
 
     def may_suspect(self) -> bool:
         """See `KeyCache.may_suspect`."""
@@ -82,13 +87,15 @@ class KeyRing:
         with self._lock:
             return self._cache.suspect(self._now())
 
-    def prefetch(self) -> Fetch | Wait | Unavailable | None:
+    def prefetch(self, *, may_fetch: bool = True) -> Fetch | Wait | Unavailable | None:
         """See `KeyCache.prefetch`."""
         with self._lock:
-            return self._cache.prefetch(self._now())
+            return self._cache.prefetch(self._now(), may_fetch=may_fetch)
 
     def flight(self, ticket: int) -> tuple[Future[None], float]:
         """What ends when the fetch of *ticket* does, and the seconds after which it has failed."""
+        from concurrent.futures import Future
+
         with self._lock:
             left = self._cache.open_for(ticket, self._now())
             if left <= 0.0:
@@ -101,6 +108,8 @@ class KeyRing:
 
     def landed(self, ticket: int, outcome: bytes | FetchFailed) -> None:
         """Report the fetch of *ticket*, and let everybody who waits for it go on."""
+        from clerk_ext.tokens.keys import UnusableKeys, parse_jwks  # loads cryptography, which can wait
+
         keys = None
         if isinstance(outcome, bytes):
             try:
@@ -113,21 +122,30 @@ class KeyRing:
             else:
                 retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
                 counted = self._cache.failed(ticket, self._now(), retry_after)
-            flight = self._flight
-            if flight is not None and flight[0] == ticket:
-                self._flight = None
-                flight[1].set_result(None)
+            self._release(ticket)
         if not counted:
-            logger.warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
+            _logger().warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
         elif keys:
-            logger.info(
+            _logger().info(
                 "tenant %s: key set fetched, %d key ids, %d entries skipped",
                 self.config.name,
                 len(keys.by_kid),
                 keys.skipped,
             )
         else:
-            logger.warning("tenant %s: the key set cannot be had: %s", self.config.name, outcome)
+            _logger().warning("tenant %s: the key set cannot be had: %s", self.config.name, outcome)
+
+    def abandoned(self, ticket: int) -> None:
+        """The fetch of *ticket* was cut short on our side; whoever waits for it looks up anew."""
+        with self._lock:
+            self._cache.abandon(ticket)
+            self._release(ticket)
+
+    def _release(self, ticket: int) -> None:
+        flight = self._flight
+        if flight is not None and flight[0] == ticket:
+            self._flight = None
+            flight[1].set_result(None)
 
     def request(self) -> httpx.Request:
         """The request for the key set: at its URL, or with the secret key at the Backend API."""
@@ -165,6 +183,8 @@ def take(chunk: bytes, body: bytearray) -> None:
     Raises:
         FetchFailed: It is larger.
     """
+    from clerk_ext.tokens.keys import MAX_JWKS_BYTES
+
     body += chunk
     if len(body) > MAX_JWKS_BYTES:
         raise FetchFailed(f"the answer is larger than {MAX_JWKS_BYTES} bytes")

@@ -93,7 +93,7 @@ class ParsedToken:
     kid: str | None
     signed: bytes
     signature: bytes
-    payload_segment: bytes
+    payload: bytes
     category: str | None
 
 
@@ -122,21 +122,29 @@ def parse(token: object, door: Door, known_headers: Mapping[str, tuple[str | Non
     segments = token.split(".", 3)
     if len(segments) != 3:
         refuse(Reason.TOKEN_INVALID, "The token does not consist of three parts with dots between them.")
-    header_segment, _, signature_segment = segments
+    header_segment, payload_segment, signature_segment = segments
     known = known_headers.get(header_segment)
-    kid, category = _read_header(header_segment) if known is None else known
-    if category is not None and category not in door.categories:
-        refuse(Reason.TOKEN_TYPE_MISMATCH, f"The token is not a {door.noun} (header cat).")
+    raw_header = _header_bytes(header_segment) if known is None else b""
+    payload = _base64url(payload_segment.encode(), "payload")
     signature = _base64url(signature_segment.encode(), "signature")
     signed = token[: -len(signature_segment) - 1].encode()
-    return ParsedToken(header_segment, kid, signed, signature, signed[len(header_segment) + 1 :], category)
+    if known is None:
+        kid, category = _read_header(raw_header, door)
+    else:
+        kid, category = known
+        if category is not None and category not in door.categories:
+            _wrong_class(door)
+    return ParsedToken(header_segment, kid, signed, signature, payload, category)
 
 
-def _read_header(segment: str) -> tuple[str | None, str | None]:
-    """The ``kid`` and ``cat`` of a header that may be gone on with."""
+def _header_bytes(segment: str) -> bytes:
     if len(segment) > MAX_HEADER_LENGTH:
         refuse(Reason.TOKEN_TOO_LARGE, f"The token's header is longer than {MAX_HEADER_LENGTH} characters.")
-    raw = _base64url(segment.encode(), "header")
+    return _base64url(segment.encode(), "header")
+
+
+def _read_header(raw: bytes, door: Door) -> tuple[str | None, str | None]:
+    """The ``kid`` and ``cat`` of a header that may be gone on with."""
     if raw.count(b",") > MAX_HEADER_MEMBERS or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         refuse(Reason.TOKEN_INVALID, "The token's header has too many members.")
     header = _json_object(raw, "header")
@@ -149,10 +157,16 @@ def _read_header(segment: str) -> tuple[str | None, str | None]:
     category = header.get("cat")
     if "cat" in header and not isinstance(category, str):
         refuse(Reason.TOKEN_TYPE_MISMATCH, "The token's header has a cat that is no string.")
+    if category is not None and category not in door.categories:
+        _wrong_class(door)
     if header.get("alg") != "RS256":
         refuse(Reason.TOKEN_INVALID_ALGORITHM, "The token is not signed with RS256 (header alg).")
     kid = header.get("kid")
     return (kid if isinstance(kid, str) else None), category
+
+
+def _wrong_class(door: Door) -> NoReturn:
+    refuse(Reason.TOKEN_TYPE_MISMATCH, f"The token is not a {door.noun} (header cat).")
 
 
 def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> VerificationKey | None:
@@ -165,7 +179,7 @@ def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> Verifi
 
 def claims_of(token: ParsedToken) -> Claims:
     """The payload as a JSON object (RFC 7519 7.2), for a token whose signature holds."""
-    return _json_object(_base64url(token.payload_segment, "payload"), "payload")
+    return _json_object(token.payload, "payload")
 
 
 def claims_our_issuer(token: ParsedToken, policy: Policy) -> bool:

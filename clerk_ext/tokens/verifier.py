@@ -1,12 +1,11 @@
 """The two drivers of verification: threads or tasks, and HTTP.
 
 A fetch never runs on the caller that needs it, but in a daemon thread or a task of its own: a caller that dies or is
-cancelled leaves the fetch to the others.
+cancelled leaves the fetch to the others. asyncio is imported where it is used: most processes live in one world.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -17,6 +16,8 @@ from clerk_ext.tokens.ring import FetchFailed, take
 from clerk_ext.tokens.token import SESSION, TEMPLATE
 
 if TYPE_CHECKING:
+    import asyncio
+
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.judge import Judge, Steps
     from clerk_ext.transport import AsyncPool, Pool
@@ -78,14 +79,15 @@ class Verifier:
             self._threads.append(thread)
 
     def _fetch(self, ticket: int) -> None:
-        outcome: bytes | FetchFailed
+        outcome: bytes | FetchFailed = FetchFailed("the fetch was broken off")
         try:
             outcome = self._get()
         except FetchFailed as failure:
             outcome = failure
         except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
             outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
-        self._judge.ring.landed(ticket, outcome)
+        finally:
+            self._judge.ring.landed(ticket, outcome)
 
     def _get(self) -> bytes:
         ring = self._judge.ring
@@ -128,6 +130,8 @@ class AsyncVerifier:
 
     async def run(self, steps: Steps[T]) -> T:
         """Do what *steps* ask for, to their end."""
+        import asyncio
+
         try:
             while True:
                 step = next(steps)
@@ -141,12 +145,21 @@ class AsyncVerifier:
             return cast("T", done.value)
 
     def _start(self, ticket: int) -> None:
+        import asyncio
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():  # the loop shuts down, perhaps before the task began
+                self._judge.ring.abandoned(ticket)
+
         task = asyncio.get_running_loop().create_task(self._fetch(ticket), name="clerk-jwks")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended)
 
     async def _fetch(self, ticket: int) -> None:
-        outcome: bytes | FetchFailed = FetchFailed("the fetch was cancelled")
+        import asyncio
+
+        outcome: bytes | FetchFailed
         try:
             async with asyncio.timeout(self._judge.config.timeout):
                 outcome = await self._get()
@@ -154,8 +167,7 @@ class AsyncVerifier:
             outcome = failure
         except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
             outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
-        finally:
-            self._judge.ring.landed(ticket, outcome)
+        self._judge.ring.landed(ticket, outcome)
 
     async def _get(self) -> bytes:
         ring = self._judge.ring
