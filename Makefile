@@ -8,13 +8,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := build/bench-venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
 # Published specifications to compare with, where they are at hand; nothing of them is part of the project.
 UPSTREAM_DIR ?= ../shared/upstream
 ARGS ?=
 
 .PHONY: help setup demo test cov check fmt fmt-check lint types layers generate check-generated spec-diff check-spec \
-	docs bench test-min build clean
+	docs check-wheel bench build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,7 +44,7 @@ test: $(VENV)/.dev  ## Run the tests; ARGS= passes arguments to pytest
 cov: $(VENV)/.dev  ## Run the tests and show which branches of clerk_ext they miss
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-check: fmt-check lint types layers check-generated check-spec docs test  ## Everything that CI runs
+check: fmt-check lint types layers check-generated check-spec docs check-wheel test  ## Everything that CI runs
 
 fmt: $(VENV)/.dev  ## Format the code
 	@$(BIN)/ruff format .
@@ -82,6 +83,20 @@ check-spec: $(VENV)/.dev
 
 docs: $(VENV)/.dev  ## Check the documentation: code in it runs, links lead somewhere, tables are complete
 	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+check-wheel: $(VENV)/.dev  ## Install the wheel into an empty environment and run the README's lines there
+	@$(BIN)/python tools/check_wheel.py
+
+$(BENCH)/.done: pyproject.toml constraints.txt benchmarks/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt hatchling editables
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt --no-build-isolation \
+		-r benchmarks/requirements.txt -e .
+	@touch $@
+
+bench: $(BENCH)/.done  ## Measure speed beside the floor and the peers; ARGS=--quick or --write
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
 
 build: $(VENV)/.dev  ## Build the wheel and the source distribution into dist/
 	@rm -rf dist
