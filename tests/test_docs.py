@@ -1,0 +1,90 @@
+"""The documentation tells the truth: its code runs, its links lead somewhere, its lists are complete."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import clerk_ext
+from clerk_ext.config import ClerkConfig
+from clerk_ext.testing import FakeClerk, FakeTransport
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")))
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_readme_block_runs_with_ones_own_keys(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ten lines that a user types first verify a token once the placeholders are filled in."""
+    fake = FakeClerk("acme")
+    session = fake.create_session(fake.add_user())
+    monkeypatch.setattr(clerk_ext, "Clerk", functools.partial(clerk_ext.Clerk, transport=FakeTransport(fake)))
+    block = BLOCKS[0].replace("pk_test_…", fake.publishable_key).replace("sk_test_…", fake.secret_key)
+    token = fake.session_token(session, azp="https://app.example.com")
+
+    exec(block, {"session_token": token})
+    exec(block, {"session_token": fake.forge(token)})
+
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{session.user.id} None ()\ntoken-invalid-signature ")
+
+
+def test_readme_block_without_an_account_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The example on the fake instance needs nothing filled in."""
+    exec(BLOCKS[1], {})
+
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00:00\n", capsys.readouterr().out)
+
+
+def test_readme_block_of_the_endpoints_runs() -> None:
+    """Each call of the list works on an instance that has such a user, session and template."""
+    fake = FakeClerk("acme")
+    fake.add_template("hasura")
+    user = fake.add_user()
+    block = re.sub(r"sess_…", lambda _: fake.create_session(user).id, BLOCKS[2].replace("user_…", user.id))
+
+    with clerk_ext.Clerk(fake.config(), transport=FakeTransport(fake)) as clerk:
+        exec(block, {"clerk": clerk})
+
+    paths = {f"{request.method} {request.path.partition('?')[0].rpartition('/')[2]}" for request in fake.requests}
+    assert {"GET sessions", "POST sessions", "POST revoke", "POST tokens", "POST hasura", "GET jwks"} <= paths
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link of a page names a file that is there."""
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8"))
+
+    assert [] == [target for target in targets if not (page.parent / target).exists()]
+
+
+def test_make_targets_are_there() -> None:
+    """Each make target that a page names exists."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text("utf-8"))}
+
+    assert set() == named - targets
+
+
+def test_settings_are_documented() -> None:
+    """Each setting of ClerkConfig has its line in the docstring, and no line is about a setting that is not there."""
+    settings = {field.name for field in attrs.fields(ClerkConfig) if field.init}
+    documented = set(re.findall(r"^ {8}(\w+): ", (ClerkConfig.__doc__ or "").split("Raises:")[0], re.MULTILINE))
+
+    assert settings == documented
+
+
+def test_environment_variables_are_documented() -> None:
+    """Each variable that from_env reads is named in the README."""
+    source = (ROOT / "clerk_ext" / "config.py").read_text("utf-8")
+    read = set(re.findall(r'given(?:\.get\(|\[)"(CLERK_\w+)"', source)) - {"CLERK_IS_SATELLITE"}
+
+    assert len(read) > 5
+    assert set() == {name for name in read if name not in README}
