@@ -21,18 +21,23 @@ LAYERS = (
     ("clerk_ext.tokens.judge",),
     ("clerk_ext.tokens.ring", "clerk_ext.revocations"),
     ("clerk_ext.transport", "clerk_ext.tokens.claims", "clerk_ext.tokens.jwks"),
-    ("clerk_ext.config", "clerk_ext.tokens.token"),
+    ("clerk_ext.config", "clerk_ext.tokens.token", "clerk_ext.tokens.custom"),
     ("clerk_ext.tokens.keys", "clerk_ext.retries", "clerk_ext.errors", "clerk_ext.forks"),
 )
+# Rooms of several files, which count as one.
+ROOMS = {"clerk_ext.testing": "clerk_ext.testing", "clerk_ext.config_checks": "clerk_ext.config"}
 RANK = {module: rank for rank, layer in enumerate(reversed(LAYERS)) for module in layer}
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a file of the package; the rooms of `clerk_ext.testing` count as one."""
+    """The dotted name of a file of the package, or of the room that it belongs to."""
     parts = ("clerk_ext", *path.relative_to(PACKAGE).with_suffix("").parts)
-    if parts[1:2] == ("testing",):
-        return "clerk_ext.testing"
-    return ".".join(part for part in parts if part != "__init__")
+    return room(".".join(part for part in parts if part != "__init__"))
+
+
+def room(module: str) -> str:
+    """The room that a module belongs to; most are rooms of their own."""
+    return next((whole for part, whole in ROOMS.items() if f"{module}.".startswith(f"{part}.")), module)
 
 
 def imported(source: str, module: str) -> set[str]:
@@ -45,9 +50,8 @@ def imported(source: str, module: str) -> set[str]:
             found.add("clerk_ext.testing")  # only that package imports by relative names
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = (f"{node.module}.{alias.name}" for alias in node.names)
-            found.update(name if name in RANK else (node.module or "") for name in names)
-    ours = {name for name in found if name.split(".")[0] == "clerk_ext" and name != module}
-    return {"clerk_ext.testing" if name.startswith("clerk_ext.testing") else name for name in ours} - {module}
+            found.update(name if room(name) in RANK else node.module for name in names)
+    return {room(name) for name in found if name.split(".")[0] == "clerk_ext"} - {module}
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "tokens" or path.name != "__init__.py")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import sys
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import attrs
 
@@ -18,6 +18,8 @@ from clerk_ext.tokens.token import MAX_TIME
 
 if TYPE_CHECKING:
     from clerk_ext.tokens.token import Claims
+
+T = TypeVar("T")
 
 _ORGANIZATION_SCOPES = frozenset({"o", "ou", "uo"})
 
@@ -96,6 +98,25 @@ class _VerifiedClaims:
     def token_id(self) -> str | None:
         """The token's own id (claim ``jti``); None if it has none."""
         return _text(self._claims.get("jti"))
+
+    def custom(self, shape: type[T]) -> T:
+        """Your custom claims as your own type, checked.
+
+        Args:
+            shape: A TypedDict, attrs class or dataclass whose fields are named as the claims; claims that it does not
+                name are left aside. Fields may be str, int, float, bool, None, Literal, unions, lists, tuples, dicts
+                with str keys, Any, and such types again.
+
+        Returns:
+            A new *shape*, the caller's to change.
+
+        Raises:
+            TokenVerificationError: A claim is missing or of another type (``token-verification-failed``).
+            TypeError: *shape* is no such type, or has a field that JSON cannot give.
+        """
+        from clerk_ext.tokens.custom import read
+
+        return read(shape, self.raw)
 
     @property
     def raw(self) -> dict[str, Any]:

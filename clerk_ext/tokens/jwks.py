@@ -218,14 +218,20 @@ class KeyCache:
         return True
 
     def abandon(self, ticket: int | None = None) -> None:
-        """Forget the open fetch, as if it had not begun: its driver is gone, which says nothing of the server.
+        """Forget the open fetch: its driver is gone, which says nothing of the server.
+
+        While keys are held the pause runs all the same, from the beginning of that fetch: else a process that lives in
+        short event loops could begin one in each of them. Without keys the next caller may fetch at once.
 
         Args:
             ticket: Only if this is its ticket; None for whichever it is, as after a fork.
         """
         if self._open and ticket in (None, self._open.ticket):
+            began = self._open.since
             self._open = None
             self._waiting = 0
+            if self._held and elapsed(self._held.since, began) <= self._timings.expire:
+                self._last = began
 
     def open_for(self, ticket: int, now: Instant) -> float:
         """Seconds that the fetch of *ticket* may still take; 0 if it is not open any more."""
