@@ -115,7 +115,7 @@ def _check_numbers(config: ClerkConfig) -> None:
         "timeout": (0.001, 300.0),
         "jwks_fresh": (0.0, 86_400.0),
         "jwks_stale": (config.jwks_fresh, 86_400.0),
-        "jwks_expire": (max(config.jwks_stale, 1.0), 86_400.0),  # at 0 nothing could ever be verified
+        "jwks_expire": (config.jwks_stale or 1.0, 86_400.0),  # at 0 nothing could ever be verified
         "jwks_pause": (0.0, 3_600.0),
         "jwks_max_pause": (config.jwks_pause, 3_600.0),
     }
