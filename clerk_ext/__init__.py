@@ -93,7 +93,7 @@ _MODELS = frozenset(
     }
 )
 
-if not TYPE_CHECKING:  # type checkers would take any misspelt import for good
+if not TYPE_CHECKING:  # pragma: no branch - type checkers would take any misspelt import for good
 
     def __getattr__(name: str) -> object:
         """Load an API model when it is first asked for (PEP 562): most processes only verify."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from pathlib import Path
 
@@ -76,7 +77,10 @@ def test_make_targets_are_there() -> None:
 def test_settings_are_documented() -> None:
     """Each setting of ClerkConfig has its line in the docstring, and no line is about a setting that is not there."""
     settings = {field.name for field in attrs.fields(ClerkConfig) if field.init}
-    documented = set(re.findall(r"^ {8}(\w+): ", (ClerkConfig.__doc__ or "").split("Raises:")[0], re.MULTILINE))
+    listed = inspect.getdoc(ClerkConfig) or ""
+    documented = set(
+        re.findall(r"^ {4}(\w+): ", listed.partition("Attributes:")[2].partition("Raises:")[0], re.MULTILINE)
+    )
 
     assert settings == documented
 

@@ -64,6 +64,9 @@ CLASSES: dict[int, type[APIStatusError]] = {
 }
 """The class that the published table of errors.py gives each status."""
 
+# By name, since tracebacks show the source of a call.
+EXPIRED, REFRESH = "eyJexpired", "hushhush"
+
 
 def failure(clerk: Clerk, call: str = "get") -> APIError:
     """The error of a call that has to fail."""
@@ -71,7 +74,7 @@ def failure(clerk: Clerk, call: str = "get") -> APIError:
         "get": lambda: clerk.sessions.get("sess_1"),
         "revoke": lambda: clerk.sessions.revoke("sess_1"),
         "refresh": lambda: clerk.sessions.refresh(
-            "sess_1", expired_token="eyJexpired", refresh_token="hushhush", request_origin="https://app.example"
+            "sess_1", expired_token=EXPIRED, refresh_token=REFRESH, request_origin="https://app.example"
         ),
     }
     with pytest.raises(APIError) as caught:
@@ -306,7 +309,7 @@ def test_no_answer(world: World, call: str) -> None:
     assert "(ReadTimeout" in str(error)
     assert "ReadTimeout: )" not in str(error)
     shown = everything_shown(error)
-    assert [] == [text for text in (SECRET, "eyJexpired", "hushhush") if text in shown]
+    assert [] == [text for text in (SECRET, EXPIRED, REFRESH) if text in shown]
 
 
 def test_foreign_protocol(world: World) -> None:
@@ -437,7 +440,7 @@ def test_secrets_are_not_shown(world: World, status: int) -> None:
         clerk = world.clerk(config_at(server.url))
         shown = everything_shown(failure(clerk, "refresh")) + repr(clerk) + repr(clerk.config)
 
-    assert [] == [text for text in (SECRET, "KeepThis", "eyJexpired", "hushhush", "eyJcookie") if text in shown]
+    assert [] == [text for text in (SECRET, "KeepThis", EXPIRED, REFRESH, "eyJcookie") if text in shown]
 
 
 def test_message_stays_on_its_line(world: World) -> None:
