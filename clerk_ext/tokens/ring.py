@@ -70,7 +70,7 @@ class KeyRing:
 
     def peek(self, kid: str) -> Keys | None:
         """See `KeyCache.peek`: fresh keys or None, without the lock."""
-        return self._cache.peek(kid, self._now())
+        return self._cache.peek(kid, (self.config.monotonic(), self.config.clock()))
 
     def lookup(self, kid: str, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
         """See `KeyCache.lookup`."""

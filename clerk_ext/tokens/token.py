@@ -40,9 +40,10 @@ _FROM_BASE64URL = bytes(
     byte if chr(byte).isalnum() and byte < 128 else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, 0x21)
     for byte in range(256)
 )
-_PADDING = (b"", None, b"==", b"=")
-# The last character of a group of two or three has 4 or 2 spare bits, which must be zero (RFC 7515 2, RFC 4648 3.5).
-_LAST = (None, None, frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
+_PADDING = (b"", b"", b"==", b"=")
+# By length modulo 4, what the last character may be: a group of two or three has 4 or 2 spare bits, which must be zero
+# (RFC 7515 2, RFC 4648 3.5); a group of one cannot be.
+_LAST = (frozenset(range(256)), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
 @attrs.frozen
@@ -119,28 +120,28 @@ def parse(token: object, door: Door, known_headers: Mapping[str, tuple[str | Non
         refuse(Reason.TOKEN_TOO_LARGE, f"The token is longer than {MAX_TOKEN_LENGTH} characters.")
     if not token.isascii():
         refuse(Reason.TOKEN_INVALID, "The token holds characters outside ASCII.")
-    segments = token.split(".", 3)
-    if len(segments) != 3:
+    text = token.encode()
+    first, last = text.find(b"."), text.rfind(b".")
+    if first == last or text.find(b".", first + 1) != last:
         refuse(Reason.TOKEN_INVALID, "The token does not consist of three parts with dots between them.")
-    header_segment, payload_segment, signature_segment = segments
+    header_segment = token[:first]
     known = known_headers.get(header_segment)
-    raw_header = _header_bytes(header_segment) if known is None else b""
-    payload = _base64url(payload_segment.encode(), "payload")
-    signature = _base64url(signature_segment.encode(), "signature")
-    signed = token[: -len(signature_segment) - 1].encode()
+    raw_header = _header_bytes(text[:first]) if known is None else b""
+    payload = _base64url(text[first + 1 : last], "payload")
+    signature = _base64url(text[last + 1 :], "signature")
     if known is None:
         kid, category = _read_header(raw_header, door)
     else:
         kid, category = known
         if category is not None and category not in door.categories:
             _wrong_class(door)
-    return ParsedToken(header_segment, kid, signed, signature, payload, category)
+    return ParsedToken(header_segment, kid, text[:last], signature, payload, category)
 
 
-def _header_bytes(segment: str) -> bytes:
+def _header_bytes(segment: bytes) -> bytes:
     if len(segment) > MAX_HEADER_LENGTH:
         refuse(Reason.TOKEN_TOO_LARGE, f"The token's header is longer than {MAX_HEADER_LENGTH} characters.")
-    return _base64url(segment.encode(), "header")
+    return _base64url(segment, "header")
 
 
 def _read_header(raw: bytes, door: Door) -> tuple[str | None, str | None]:
@@ -210,12 +211,11 @@ def check_claims(claims: Claims, category: str | None, door: Door, policy: Polic
 
 def _base64url(segment: bytes, part: str) -> bytes:
     """Decode canonical base64url without padding (RFC 7515 2)."""
-    size = len(segment) % 4
-    padding, last = _PADDING[size], _LAST[size]
-    if padding is None or (last and segment[-1] not in last):
+    size = len(segment) & 3
+    if size and segment[-1] not in _LAST[size]:
         refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
     try:
-        return binascii.a2b_base64(segment.translate(_FROM_BASE64URL) + padding, strict_mode=True)
+        return binascii.a2b_base64(segment.translate(_FROM_BASE64URL) + _PADDING[size], strict_mode=True)
     except binascii.Error:
         refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
 
@@ -344,43 +344,32 @@ def _authorized_party(claims: Claims, policy: Policy, _now: float) -> None:
         )
 
 
-def _time(claims: Claims, name: str) -> float:
-    value: Any = claims.get(name)
-    # bool is an int to Python; NaN and infinities never come out of the JSON parser.
+def _times(claims: Claims, policy: Policy, now: float) -> None:
+    expires, skew = _seconds(claims.get("exp"), "exp"), policy.clock_skew
+    if now - expires >= skew:
+        refuse(Reason.TOKEN_EXPIRED, f"The token expired {now - expires:.0f} s ago (claim exp).")
+    age = now - _seconds(claims.get("iat"), "iat")
+    if -age > skew:
+        refuse(
+            Reason.TOKEN_IAT_IN_THE_FUTURE,
+            f"The token was issued {-age:.0f} s in the future (claim iat). Check this machine's clock.",
+        )
+    if "nbf" in claims:
+        ahead = _seconds(claims["nbf"], "nbf") - now
+        if ahead > skew:
+            refuse(
+                Reason.TOKEN_NOT_ACTIVE_YET,
+                f"The token becomes valid in {ahead:.0f} s (claim nbf). Check this machine's clock.",
+            )
+    if policy.max_age is not None and age > policy.max_age + skew:
+        refuse(Reason.TOKEN_TOO_OLD, "The token was issued longer ago than max_age allows (claim iat).")
+
+
+def _seconds(value: object, name: str) -> float:
+    # type() because bool is an int to Python; NaN and infinities never come out of the JSON parser.
     if (type(value) is int or type(value) is float) and 0 <= value <= MAX_TIME:
         return value
     refuse(Reason.TOKEN_VERIFICATION_FAILED, f"The token has no {name} in Unix seconds (claim {name}).")
-
-
-def _expiry(claims: Claims, policy: Policy, now: float) -> None:
-    ago = now - _time(claims, "exp")
-    if ago >= policy.clock_skew:
-        refuse(Reason.TOKEN_EXPIRED, f"The token expired {ago:.0f} s ago (claim exp).")
-
-
-def _issued_at(claims: Claims, policy: Policy, now: float) -> None:
-    ahead = _time(claims, "iat") - now
-    if ahead > policy.clock_skew:
-        refuse(
-            Reason.TOKEN_IAT_IN_THE_FUTURE,
-            f"The token was issued {ahead:.0f} s in the future (claim iat). Check this machine's clock.",
-        )
-
-
-def _not_before(claims: Claims, policy: Policy, now: float) -> None:
-    if "nbf" not in claims:
-        return
-    ahead = _time(claims, "nbf") - now
-    if ahead > policy.clock_skew:
-        refuse(
-            Reason.TOKEN_NOT_ACTIVE_YET,
-            f"The token becomes valid in {ahead:.0f} s (claim nbf). Check this machine's clock.",
-        )
-
-
-def _age(claims: Claims, policy: Policy, now: float) -> None:
-    if policy.max_age is not None and now - claims["iat"] > policy.max_age + policy.clock_skew:
-        refuse(Reason.TOKEN_TOO_OLD, "The token was issued longer ago than max_age allows (claim iat).")
 
 
 def _status(claims: Claims, policy: Policy, _now: float) -> None:
@@ -395,10 +384,8 @@ def _status(claims: Claims, policy: Policy, _now: float) -> None:
         )
 
 
-_TIMES: tuple[Check, ...] = (_expiry, _issued_at, _not_before, _age)
-
-_SESSION: tuple[Check, ...] = (_subject, _session_id, _issuer, _audience, _authorized_party, *_TIMES, _status)
-_TEMPLATE: tuple[Check, ...] = (_subject, _issuer, _audience, _authorized_party, *_TIMES)
+_SESSION: tuple[Check, ...] = (_subject, _session_id, _issuer, _audience, _authorized_party, _times, _status)
+_TEMPLATE: tuple[Check, ...] = (_subject, _issuer, _audience, _authorized_party, _times)
 
 SESSION = Door("session token", frozenset({_CAT_SESSION, _CAT_IGNORE}), _SESSION, unmarked=_SESSION)
 TEMPLATE = Door("JWT-template token", frozenset({_CAT_TEMPLATE}), _TEMPLATE, unmarked=(_no_session_id, *_TEMPLATE))
