@@ -1,0 +1,46 @@
+"""The bench: an instance that also has a key of the test's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clerk_ext.testing import FakeServer
+from tests.recorded import validate_exchange
+
+from .bench import Bench, BenchClerk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clerk_ext import Clerk
+    from clerk_ext.testing import FakeClerk
+    from tests.worlds import Clock, World
+
+
+@pytest.fixture
+def fake(clock: Clock) -> BenchClerk:
+    """A fake instance whose key set has the test's own key too."""
+    instance = BenchClerk("acme", clock=clock.time)
+    instance.on_exchange.append(validate_exchange)
+    return instance
+
+
+@pytest.fixture
+def bench(fake: BenchClerk, clock: Clock) -> Bench:
+    """The instance, another one, a user with a session, and tokens with any fault."""
+    return Bench.of(fake, clock)
+
+
+@pytest.fixture
+def server(fake: FakeClerk) -> Iterator[FakeServer]:
+    """The instance over HTTP."""
+    with FakeServer(fake) as server:
+        yield server
+
+
+@pytest.fixture
+def served(world: World, server: FakeServer, clock: Clock) -> Clerk:
+    """A client of it; each of the instance's requests is a fetch."""
+    return world.clerk(server.config(monotonic=clock.monotonic))
