@@ -32,9 +32,12 @@ from clerk_ext.errors import (
 )
 from clerk_ext.requests import RequestState
 from clerk_ext.revocations import Revocations
+from clerk_ext.tokens.authorization import Reverification
 from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
+from clerk_ext.tokens.tally import Stats
 
 if TYPE_CHECKING:
+    from clerk_ext.tokens.explanation import CheckResult, Explanation
     from clerk_sessions_api.models import (
         JSONWebKey,
         JSONWebKeySet,
@@ -53,11 +56,13 @@ __all__ = [
     "AsyncClerk",
     "AuthenticationError",
     "BadRequestError",
+    "CheckResult",
     "Clerk",
     "ClerkConfig",
     "ClerkError",
     "ConfigurationError",
     "ConflictError",
+    "Explanation",
     "InternalServerError",
     "JSONWebKey",
     "JSONWebKeySet",
@@ -67,6 +72,7 @@ __all__ = [
     "RateLimitError",
     "Reason",
     "RequestState",
+    "Reverification",
     "RevocationUnavailable",
     "Revocations",
     "Session",
@@ -75,32 +81,30 @@ __all__ = [
     "SessionPage",
     "SessionStatus",
     "SessionTask",
+    "Stats",
     "TemplateClaims",
     "TokenVerificationError",
     "UnprocessableEntityError",
     "VerificationUnavailable",
 ]
 
-_MODELS = frozenset(
-    {
-        "JSONWebKey",
-        "JSONWebKeySet",
-        "Session",
-        "SessionActivity",
-        "SessionPage",
-        "SessionStatus",
-        "SessionTask",
-    }
-)
+_LAZY = {
+    "CheckResult": "clerk_ext.tokens.explanation",
+    "Explanation": "clerk_ext.tokens.explanation",
+    **dict.fromkeys(
+        ("JSONWebKey", "JSONWebKeySet", "Session", "SessionActivity", "SessionPage", "SessionStatus", "SessionTask"),
+        "clerk_sessions_api.models",
+    ),
+}
 
 if not TYPE_CHECKING:  # pragma: no branch - type checkers would take any misspelt import for good
 
     def __getattr__(name: str) -> object:
-        """Load an API model when it is first asked for (PEP 562): most processes only verify."""
-        if name in _MODELS:
-            from clerk_sessions_api import models
+        """Load what most processes do not need when it is first asked for (PEP 562)."""
+        if name in _LAZY:
+            from importlib import import_module
 
-            return getattr(models, name)
+            return getattr(import_module(_LAZY[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

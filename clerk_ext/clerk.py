@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from clerk_ext.carriers import Instance, carried_by
 from clerk_ext.config import ClerkConfig
-from clerk_ext.errors import TokenVerificationError
-from clerk_ext.requests import signed_in, signed_out, without_token
-from clerk_ext.tokens.judge import Judge
+from clerk_ext.errors import Reason, TokenVerificationError
+from clerk_ext.requests import RequestState, signed_in, signed_out
+from clerk_ext.tokens.judge import UNCHANGED, Judge, Unchanged
 from clerk_ext.tokens.ring import KeyRing
-from clerk_ext.tokens.token import Policy
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
 from clerk_ext.transport import AsyncPool, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from types import TracebackType
     from typing import Self
 
     import httpx
 
     from clerk_ext.calls import SessionCalls
-    from clerk_ext.requests import RequestState
+    from clerk_ext.carriers import RequestLike
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.sessions import AsyncSessions, Sessions
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
+    from clerk_ext.tokens.explanation import Explanation
+    from clerk_ext.tokens.tally import Stats
     from clerk_sessions_api.models import JSONWebKeySet
 
 
-def _policy(config: ClerkConfig) -> Policy:
-    def chosen(values: object) -> frozenset[str] | None:
-        return None if values is None else frozenset(values)  # type: ignore[call-overload]
-
-    return Policy(
-        issuers=config.issuers,
-        authorized_parties=chosen(config.authorized_parties),
-        allow_missing_azp=config.allow_missing_azp,
-        audience=chosen(config.audience),
-        clock_skew=config.clock_skew,
-        accept_pending=config.accept_pending,
-        max_age=config.max_age,
-    )
+P = TypeVar("P", bound="Pool | AsyncPool")
 
 
-def _judge(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
+def judge_of(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
+    """The judge of a tenant, on keys of its own."""
     if config.issuers is None:
         import logging
 
@@ -53,10 +44,71 @@ def _judge(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
             "frontend_api or issuer",
             config.name,
         )
-    return Judge(config, _policy(config), KeyRing(config), revocations)
+    return Judge(config, KeyRing(config), revocations)
 
 
-class Clerk:
+class FrontDoor(Generic[P]):
+    """What `Clerk` and `AsyncClerk` have in common: all that does no I/O."""
+
+    _judge: Judge
+    _pool: P
+    _owns_pool: bool
+
+    def _open(self, judge: Judge, pool: P, *, owns_pool: bool) -> None:
+        self._judge = judge
+        self._pool = pool
+        self._owns_pool = owns_pool
+
+    @classmethod
+    def _sharing(cls, judge: Judge, pool: P, *, owns_pool: bool) -> Self:
+        """A client on a judge and a pool that others use too."""
+        made = cls.__new__(cls)
+        made._open(judge, pool, owns_pool=owns_pool)
+        return made
+
+    @property
+    def config(self) -> ClerkConfig:
+        """The instance's settings."""
+        return self._judge.config
+
+    def stats(self) -> Stats:
+        """What verifications and fetches of keys came to since the client was made.
+
+        Clients that share keys (`with_policy`, `as_async`) share the counts.
+        """
+        return self._judge.stats()
+
+    @functools.cached_property
+    def _instance(self) -> Instance:
+        return Instance.of(self.config.publishable_key)
+
+    @functools.cached_property
+    def _calls(self) -> SessionCalls:
+        from clerk_ext.calls import SessionCalls
+
+        return SessionCalls(self.config)
+
+    def _carried_by(self, request: RequestLike) -> str | RequestState:
+        """The token of a request, or the state of one that brings none to verify."""
+        carried = carried_by(request, self._instance, self.config.clock())
+        if isinstance(carried, str):
+            return carried
+        return self._refused(carried)
+
+    def _without_token(self) -> RequestState:
+        return self._refused(
+            TokenVerificationError(Reason.SESSION_TOKEN_MISSING, "The request brings no session token.")
+        )
+
+    def _refused(self, refusal: TokenVerificationError) -> RequestState:
+        self._judge.count(refusal)
+        return signed_out(self.config.name, refusal)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config!r})"
+
+
+class Clerk(FrontDoor[Pool]):
     """One Clerk instance: verifies its session tokens and calls its session endpoints.
 
     Threads may share it; a fork may inherit it. Nothing is sent before it is needed.
@@ -74,10 +126,12 @@ class Clerk:
         transport: httpx.BaseTransport | None = None,
         revocations: RevocationCheck | None = None,
     ) -> None:
-        self._config = config
-        self._pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
-        self._judge = _judge(config, revocations)
-        self._verifier = Verifier(self._judge, self._pool)
+        pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
+        self._open(judge_of(config, revocations), pool, owns_pool=True)
+
+    @functools.cached_property
+    def _verifier(self) -> Verifier:
+        return Verifier(self._judge, self._pool)
 
     @classmethod
     def from_env(
@@ -94,23 +148,58 @@ class Clerk:
         """
         return cls(ClerkConfig.from_env(environ), transport=transport, revocations=revocations)
 
+    def with_policy(
+        self,
+        *,
+        authorized_parties: Collection[str] | Unchanged | None = UNCHANGED,
+        allow_missing_azp: bool | Unchanged = UNCHANGED,
+        accept_pending: bool | Unchanged = UNCHANGED,
+        audience: str | Collection[str] | Unchanged | None = UNCHANGED,
+        max_age: float | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """A client of the same instance with another policy; what is left out stays.
+
+        It shares keys, connections, revocations and counts, and never a verified token. Closing it leaves the
+        connections open. Make it once and keep it: it remembers the tokens that it verified.
+
+        Args:
+            authorized_parties: The origins whose tokens to accept; None for any.
+            allow_missing_azp: Also accept tokens that name no party, as the Backend API mints them.
+            accept_pending: Accept sessions with outstanding tasks.
+            audience: One or several values of which ``aud`` must name one; None refuses tokens with an ``aud``.
+            max_age: The greatest age of a token since ``iat``, in seconds; None for no limit beyond ``exp``.
+
+        Raises:
+            ConfigurationError: A value cannot work.
+        """
+        judge = self._judge.with_policy(
+            authorized_parties=authorized_parties,
+            allow_missing_azp=allow_missing_azp,
+            accept_pending=accept_pending,
+            audience=audience,
+            max_age=max_age,
+        )
+        return self._sharing(judge, self._pool, owns_pool=False)
+
+    def as_async(self, *, transport: httpx.AsyncBaseTransport | None = None) -> AsyncClerk:
+        """The same client for asyncio: on the same keys, verified tokens, revocations and counts.
+
+        Args:
+            transport: What it sends everything through. Needed if this client was given a transport that is not for
+                both worlds: else requests would silently go another way.
+
+        Raises:
+            ValueError: A transport is needed and was not given.
+        """
+        pool = self._pool.as_async(transport)
+        return AsyncClerk._sharing(self._judge, pool, owns_pool=True)
+
     @functools.cached_property
     def sessions(self) -> Sessions:
         """The session endpoints."""
         from clerk_ext.sessions import Sessions  # many processes only verify
 
         return Sessions(self._calls, self._pool, self._judge.revocations)
-
-    @functools.cached_property
-    def _calls(self) -> SessionCalls:
-        from clerk_ext.calls import SessionCalls
-
-        return SessionCalls(self._config)
-
-    @property
-    def config(self) -> ClerkConfig:
-        """The instance's settings."""
-        return self._config
 
     def verify_token(self, session_token: str) -> SessionClaims:
         """Verify a session token.
@@ -134,11 +223,28 @@ class Clerk:
             VerificationUnavailable: It cannot be judged now. Answer 503: an outage must not look like signed out.
         """
         if not session_token:
-            return without_token(self._config.name)
+            return self._without_token()
         try:
             return signed_in(session_token, self._verifier.session(session_token))
         except TokenVerificationError as refusal:
-            return signed_out(self._config.name, refusal)
+            return signed_out(self.config.name, refusal)
+
+    def authenticate_request(self, request: RequestLike) -> RequestState:
+        """Find the session token of a request and verify it (Clerk docs, ``authenticateRequest()``).
+
+        A token in the ``Authorization`` header (``Bearer``) beats the ``__session`` cookie, which counts only if the
+        ``__client_uat`` cookie says that the browser is signed in, and since before the token was issued.
+
+        Args:
+            request: Anything with headers: a request of httpx, Starlette, FastAPI, Django, Flask; a mapping of header
+                names to values; a WSGI environ; an ASGI scope.
+
+        Raises:
+            VerificationUnavailable: It cannot be judged now. Answer 503: an outage must not look like signed out.
+            TypeError: *request* has no headers that can be read.
+        """
+        carried = self._carried_by(request)
+        return carried if isinstance(carried, RequestState) else self.authenticate_token(carried)
 
     def verify_template_token(self, jwt: str) -> TemplateClaims:
         """Verify a token that was minted from a JWT template, and nothing else.
@@ -150,6 +256,18 @@ class Clerk:
             VerificationUnavailable: It cannot be judged now. Answer 503.
         """
         return self._verifier.template(jwt)
+
+    def explain_token(self, session_token: str) -> Explanation:
+        """Say of each check whether a session token passes it, in order, and what to do where it fails.
+
+        For people: print it. It holds nothing secret. It verifies anew, counts nowhere and remembers nothing.
+
+        Raises:
+            VerificationUnavailable: It cannot be judged now.
+        """
+        from clerk_ext.tokens.explanation import explain
+
+        return self._verifier.run(explain(self._judge, session_token))
 
     def prewarm(self) -> None:
         """Fetch the key set now, so that the first request need not wait for it.
@@ -170,7 +288,8 @@ class Clerk:
 
     def close(self) -> None:
         """Close the connections. A later call opens new ones."""
-        self._pool.close()
+        if self._owns_pool:
+            self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -183,11 +302,8 @@ class Clerk:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._config!r})"
 
-
-class AsyncClerk:
+class AsyncClerk(FrontDoor[AsyncPool]):
     """The same as `Clerk`, awaited, on asyncio.
 
     Event loops may share it; each has its own connections. Tokens are verified on the loop itself: it takes less time
@@ -206,10 +322,12 @@ class AsyncClerk:
         transport: httpx.AsyncBaseTransport | None = None,
         revocations: RevocationCheck | None = None,
     ) -> None:
-        self._config = config
-        self._pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
-        self._judge = _judge(config, revocations)
-        self._verifier = AsyncVerifier(self._judge, self._pool)
+        pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
+        self._open(judge_of(config, revocations), pool, owns_pool=True)
+
+    @functools.cached_property
+    def _verifier(self) -> AsyncVerifier:
+        return AsyncVerifier(self._judge, self._pool)
 
     @classmethod
     def from_env(
@@ -222,23 +340,31 @@ class AsyncClerk:
         """See `Clerk.from_env`."""
         return cls(ClerkConfig.from_env(environ), transport=transport, revocations=revocations)
 
+    def with_policy(
+        self,
+        *,
+        authorized_parties: Collection[str] | Unchanged | None = UNCHANGED,
+        allow_missing_azp: bool | Unchanged = UNCHANGED,
+        accept_pending: bool | Unchanged = UNCHANGED,
+        audience: str | Collection[str] | Unchanged | None = UNCHANGED,
+        max_age: float | Unchanged | None = UNCHANGED,
+    ) -> Self:
+        """See `Clerk.with_policy`."""
+        judge = self._judge.with_policy(
+            authorized_parties=authorized_parties,
+            allow_missing_azp=allow_missing_azp,
+            accept_pending=accept_pending,
+            audience=audience,
+            max_age=max_age,
+        )
+        return self._sharing(judge, self._pool, owns_pool=False)
+
     @functools.cached_property
     def sessions(self) -> AsyncSessions:
         """The session endpoints."""
         from clerk_ext.sessions import AsyncSessions  # many processes only verify
 
         return AsyncSessions(self._calls, self._pool, self._judge.revocations)
-
-    @functools.cached_property
-    def _calls(self) -> SessionCalls:
-        from clerk_ext.calls import SessionCalls
-
-        return SessionCalls(self._config)
-
-    @property
-    def config(self) -> ClerkConfig:
-        """The instance's settings."""
-        return self._config
 
     async def verify_token(self, session_token: str) -> SessionClaims:
         """See `Clerk.verify_token`."""
@@ -247,15 +373,26 @@ class AsyncClerk:
     async def authenticate_token(self, session_token: str | None) -> RequestState:
         """See `Clerk.authenticate_token`."""
         if not session_token:
-            return without_token(self._config.name)
+            return self._without_token()
         try:
             return signed_in(session_token, await self._verifier.session(session_token))
         except TokenVerificationError as refusal:
-            return signed_out(self._config.name, refusal)
+            return signed_out(self.config.name, refusal)
+
+    async def authenticate_request(self, request: RequestLike) -> RequestState:
+        """See `Clerk.authenticate_request`."""
+        carried = self._carried_by(request)
+        return carried if isinstance(carried, RequestState) else await self.authenticate_token(carried)
 
     async def verify_template_token(self, jwt: str) -> TemplateClaims:
         """See `Clerk.verify_template_token`."""
         return await self._verifier.template(jwt)
+
+    async def explain_token(self, session_token: str) -> Explanation:
+        """See `Clerk.explain_token`."""
+        from clerk_ext.tokens.explanation import explain
+
+        return await self._verifier.run(explain(self._judge, session_token))
 
     async def prewarm(self) -> None:
         """See `Clerk.prewarm`."""
@@ -267,7 +404,8 @@ class AsyncClerk:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop. A later call opens new ones."""
-        await self._pool.aclose()
+        if self._owns_pool:
+            await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -279,6 +417,3 @@ class AsyncClerk:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._config!r})"

@@ -52,6 +52,7 @@ class ClerkConfig:
         api_url: Base URL of the Backend API, used as given.
         api_version: The dated version to ask the Backend API for.
         timeout: Seconds that one HTTP request may take; for the key set the whole fetch, for calls each wait.
+        token_cache_size: How many verified tokens to remember, about 4 KB each; 0 to remember none.
         jwks_fresh: Age in seconds up to which a key set is used without a thought.
         jwks_stale: Age in seconds up to which it is used while it is refreshed in the background.
         jwks_expire: Age in seconds beyond which it is not used at all.
@@ -82,6 +83,7 @@ class ClerkConfig:
     api_url: str = DEFAULT_API_URL
     api_version: str = API_VERSION
     timeout: float = 5.0
+    token_cache_size: int = 4096
     jwks_fresh: float = 300.0
     jwks_stale: float = 600.0
     jwks_expire: float = 3600.0

@@ -39,6 +39,7 @@ def check_and_derive(config: ClerkConfig) -> None:
     if not isinstance(config.name, str) or not config.name:
         _fault("name", "write a non-empty string.")
     _check_numbers(config)
+    _check_cache_size(config.token_cache_size)
     for field in ("allow_missing_azp", "accept_pending", "allow_http"):
         if not isinstance(getattr(config, field), bool):
             _fault(field, "write True or False.")
@@ -126,6 +127,11 @@ def _check_numbers(config: ClerkConfig) -> None:
         # type() because bool is an int to Python; no comparison holds for NaN.
         if type(value) not in (int, float) or not least <= value <= most:
             _fault(field, f"write a number of seconds from {least:g} to {most:g}.")
+
+
+def _check_cache_size(size: object) -> None:
+    if type(size) is not int or not 0 <= size <= 1_000_000:
+        _fault("token_cache_size", "write a number of tokens from 0 (remember none) to 1000000.")
 
 
 def _check_keys(publishable_key: object, secret_key: object) -> None:

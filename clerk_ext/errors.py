@@ -80,6 +80,10 @@ class Reason(enum.StrEnum):
     TOKEN_NOT_ACTIVE_YET = "token-not-active-yet"
     TOKEN_IAT_IN_THE_FUTURE = "token-iat-in-the-future"
     SESSION_TOKEN_MISSING = "session-token-missing"
+    SESSION_TOKEN_AND_UAT_MISSING = "session-token-and-uat-missing"
+    SESSION_TOKEN_BUT_NO_CLIENT_UAT = "session-token-but-no-client-uat"
+    CLIENT_UAT_BUT_NO_SESSION_TOKEN = "client-uat-but-no-session-token"
+    SESSION_TOKEN_IAT_BEFORE_CLIENT_UAT = "session-token-iat-before-client-uat"
     # Clerk has no word for these.
     TOKEN_TOO_LARGE = "token-too-large"
     TOKEN_INVALID_SESSION_ID = "token-invalid-session-id"

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from clerk_ext.errors import Reason
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypeAlias
 
-    from clerk_ext.errors import TokenVerificationError
+    from clerk_ext.errors import Reason, TokenVerificationError
     from clerk_ext.tokens.claims import SessionClaims
 
     Status: TypeAlias = Literal["signed-in", "signed-out"]
@@ -64,13 +62,3 @@ def signed_in(token: str, claims: SessionClaims) -> RequestState:
 def signed_out(tenant: str, refusal: TokenVerificationError) -> RequestState:
     """The state of a request whose token was refused."""
     return RequestState(status="signed-out", tenant=tenant, reason=refusal.reason, message=refusal.message)
-
-
-def without_token(tenant: str) -> RequestState:
-    """The state of a request that brings no token."""
-    return RequestState(
-        status="signed-out",
-        tenant=tenant,
-        reason=Reason.SESSION_TOKEN_MISSING,
-        message="The request brings no session token.",
-    )

@@ -271,6 +271,20 @@ class Pool:
             response.close()
         return response
 
+    def as_async(self, transport: httpx.AsyncBaseTransport | None) -> AsyncPool:
+        """The like of it for the async world.
+
+        Raises:
+            ValueError: This one has a transport that is for its own world only, and none is given for the other.
+        """
+        if transport is None and self._transport is not None:
+            import httpx
+
+            if not isinstance(self._transport, httpx.AsyncBaseTransport):
+                raise ValueError("transport: this client sends through a transport of yours; give an async one too.")
+            transport = self._transport
+        return AsyncPool(transport=transport, clock=self._clock, monotonic=self._monotonic)
+
     def close(self) -> None:
         """Close the connections; a transport that was passed in stays its maker's to close."""
         with self._lock:

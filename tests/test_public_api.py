@@ -33,12 +33,12 @@ def test_misspelt_name_is_an_attribute_error() -> None:
 
 
 def test_both_worlds_have_the_same_names() -> None:
-    """AsyncClerk and its sessions offer what Clerk and its sessions do; close is aclose there."""
+    """AsyncClerk and its sessions offer what Clerk and its sessions do; close is aclose there, and as_async is not needed."""
 
     def names(cls: type) -> set[str]:
         return {name for name in dir(cls) if not name.startswith("_")}
 
-    assert names(clerk_ext.Clerk) - {"close"} == names(clerk_ext.AsyncClerk) - {"aclose"}
+    assert names(clerk_ext.Clerk) - {"close", "as_async"} == names(clerk_ext.AsyncClerk) - {"aclose"}
     from clerk_ext.sessions import AsyncSessions, Sessions
 
     assert names(Sessions) == names(AsyncSessions)

@@ -10,13 +10,27 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import attrs
 
+from clerk_ext.tokens.authorization import (
+    NOT_ASKED,
+    NotAsked,
+    has_item,
+    has_permission,
+    has_role,
+    is_fresh,
+    prefixed,
+)
 from clerk_ext.tokens.token import MAX_TIME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from clerk_ext.tokens.authorization import Preset, Reverification
     from clerk_ext.tokens.token import Claims
 
 T = TypeVar("T")
@@ -41,13 +55,6 @@ def _moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def _prefixed(role: str) -> str | None:
-    """Clerk's two ways to write a role (``admin``, ``org:admin``) as one: with one ``org:``."""
-    while role.startswith("org:"):
-        role = role[4:]
-    return f"org:{role}" if role else None
-
-
 @attrs.frozen(repr=False)
 class _VerifiedClaims:
     """What session and JWT-template tokens have in common."""
@@ -55,6 +62,17 @@ class _VerifiedClaims:
     tenant: str
     """The name of the `ClerkConfig` whose keys verified the token."""
     _claims: Claims = attrs.field(hash=False)
+    _clock: Callable[[], float] = attrs.field(default=time.time, eq=False)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Claims]]:
+        # Whoever unpickles it has a clock of their own.
+        return type(self), (self.tenant, self._claims)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     @property
     def user_id(self) -> str:
@@ -161,7 +179,7 @@ class SessionClaims(_VerifiedClaims):
     def org_role(self) -> str | None:
         """The user's role in the active organisation, always in the form ``org:admin``; None without one."""
         role = _text(self._organization.get("rol")) if self.org_id else None
-        return _prefixed(role) if role else None
+        return prefixed(role) if role and prefixed(role) != "org:" else None
 
     @property
     def org_permissions(self) -> tuple[str, ...]:
@@ -207,6 +225,38 @@ class SessionClaims(_VerifiedClaims):
     def is_impersonated(self) -> bool:
         """Whether somebody acts as the user: the token has an ``act`` claim of whatever form."""
         return self._claims.get("act") is not None
+
+    def has(
+        self,
+        *,
+        role: str | NotAsked = NOT_ASKED,
+        permission: str | NotAsked = NOT_ASKED,
+        feature: str | NotAsked = NOT_ASKED,
+        plan: str | NotAsked = NOT_ASKED,
+        reverification: Preset | Reverification | NotAsked = NOT_ASKED,
+    ) -> bool:
+        """Whether the session has everything that is asked for (Clerk docs, ``has()``).
+
+        Odd claims and arguments, None among them, are denied and never raise; nothing asked is denied too.
+
+        Args:
+            role: A role in the active organisation; ``admin`` and ``org:admin`` are the same.
+            permission: A custom permission in the active organisation, such as ``org:invoices:create``.
+            feature: A feature of the organisation's or the user's plan: ``reports``. With ``org:reports`` or
+                ``user:reports`` only one of the two is looked at.
+            plan: A plan, written like a feature.
+            reverification: How lately the user must have proven who they are: ``"strict_mfa"``, ``"strict"``,
+                ``"moderate"``, ``"lax"``, or ``{"level": "second_factor", "afterMinutes": 10}``. The ages in the token
+                (claim ``fva``) grow by the minutes since it was issued.
+        """
+        asked = (role, permission, feature, plan, reverification)
+        return any(argument is not NOT_ASKED for argument in asked) and (
+            (role is NOT_ASKED or has_role(self, role))
+            and (permission is NOT_ASKED or has_permission(self, permission))
+            and (feature is NOT_ASKED or has_item(_items(self._claims.get("fea")), feature))
+            and (plan is NOT_ASKED or has_item(_items(self._claims.get("pla")), plan))
+            and (reverification is NOT_ASKED or is_fresh(self, self._clock(), reverification))
+        )
 
     @property
     def _organization(self) -> dict[str, Any]:

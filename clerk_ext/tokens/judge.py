@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import enum
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from clerk_ext.errors import JWKSUnavailable, Reason, RevocationUnavailable, TokenVerificationError
 from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
 from clerk_ext.tokens.jwks import Fetch, Hit, Unavailable, Unknown, Wait
+from clerk_ext.tokens.remembered import Remembered, RememberedTokens
+from clerk_ext.tokens.tally import Stats
 from clerk_ext.tokens.token import (
     SESSION,
     TEMPLATE,
@@ -19,13 +22,15 @@ from clerk_ext.tokens.token import (
     parse,
     refuse,
     signing_key,
+    validity,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Collection, Generator
     from typing import TypeAlias, TypeVar
 
     from clerk_ext.config import ClerkConfig
+    from clerk_ext.errors import VerificationUnavailable
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.tokens.jwks import Keys
     from clerk_ext.tokens.keys import VerificationKey
@@ -37,6 +42,18 @@ if TYPE_CHECKING:
 
 
 _MAX_KNOWN_HEADERS = 256
+
+
+class Unchanged(enum.Enum):
+    """What an argument of `with_policy` is when it is left out, since None means something there."""
+
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 @attrs.frozen
@@ -55,13 +72,76 @@ class Judge:
     """
 
     config: ClerkConfig
-    policy: Policy
     ring: KeyRing
     revocations: RevocationCheck | None = None
     # Header segments of verified tokens only: nobody without a key of the tenant's can fill it.
     _known_headers: dict[str, tuple[str | None, str | None]] = attrs.field(
         factory=dict[str, tuple[str | None, str | None]], init=False
     )
+    policy: Policy = attrs.field(init=False)
+    remembered: RememberedTokens = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.policy = _policy_of(self.config)
+        self.remembered = RememberedTokens(self.config.token_cache_size)
+
+    def with_policy(self, **changes: object) -> Judge:
+        """A judge of another policy: the same keys, revocations and counts, and no verified token of this one's.
+
+        Raises:
+            ConfigurationError: A change cannot work.
+        """
+        changed: dict[str, Any] = {name: value for name, value in changes.items() if value is not UNCHANGED}
+        return Judge(attrs.evolve(self.config, **changed), self.ring, self.revocations)
+
+    def recall(self, token: object) -> SessionClaims | None:
+        """The claims of a session token that was verified before, if everything that they rest on still holds.
+
+        Raises:
+            TokenVerificationError: The session was revoked since.
+            RevocationUnavailable: Whether it was cannot be told.
+        """
+        found = self.remembered.get(token) if isinstance(token, str) else None
+        if found is None:
+            return None
+        now = self.config.clock()
+        if not found.valid_from <= now < found.valid_until:
+            return None
+        if found.kid is not None:
+            keys = self.ring.peek(found.kid, now)
+            if keys is None:
+                return None
+            if found.key not in keys:
+                self.remembered.drop(found)
+                return None
+        claims = found.claims
+        if self.revocations is not None:
+            self.refuse_revoked(self.revocations, claims)
+        tally = self.ring.tally
+        tally.verified += 1
+        tally.cache_hits += 1
+        return claims
+
+    def count(self, verdict: TokenVerificationError | VerificationUnavailable) -> None:
+        """Count a token that was not accepted."""
+        if isinstance(verdict, TokenVerificationError):
+            self.ring.tally.refuse(verdict.reason)
+        else:
+            self.ring.tally.unavailable += 1
+
+    def stats(self) -> Stats:
+        """The counts until now."""
+        tally = self.ring.tally
+        return Stats(
+            tenant=self.config.name,
+            verified=tally.verified,
+            cache_hits=tally.cache_hits,
+            refused=dict(tally.refused),
+            unavailable=tally.unavailable,
+            fetches=dict(tally.fetches),
+            keys=len(self.ring) if self.config.pem_key is None else 1,
+            remembered=len(self.remembered),
+        )
 
     def parse(self, token: object, door: Door) -> ParsedToken:
         """Check the form and the header of *token*."""
@@ -74,7 +154,7 @@ class Judge:
             return signing_key(token, (pem_key,)) or _bad_signature()
         if token.kid is None:
             refuse(Reason.TOKEN_INVALID, "The token does not say which key signed it (header kid).")
-        keys = self.ring.peek(token.kid)
+        keys = self.ring.peek(token.kid, self.config.clock())
         if keys is None:
             return None
         key = signing_key(token, keys)
@@ -122,7 +202,8 @@ class Judge:
             return ()
         yield answer
         known = {key.thumbprint for key in tried}
-        return tuple(key for key in self.ring.peek(kid) or () if key.thumbprint not in known)
+        held = self.ring.peek(kid, self.config.clock())
+        return tuple(key for key in held or () if key.thumbprint not in known)
 
     def prewarm(self) -> Steps[None]:
         """Have a fresh key set at hand.
@@ -142,36 +223,68 @@ class Judge:
                 yield answer
         raise _unavailable(None)
 
-    def session_claims(self, token: ParsedToken) -> SessionClaims:
-        """The claims of a session token whose signature holds, after every other check."""
-        claims = SessionClaims(self.config.name, self._checked(token, SESSION))
-        if self.revocations is not None and self._is_revoked(self.revocations, claims):
-            raise TokenVerificationError(Reason.SESSION_REVOKED, "The session was revoked.")
+    def session_claims(self, token: ParsedToken, key: VerificationKey) -> SessionClaims:
+        """The claims of a session token that *key* signed, after every other check; they are remembered."""
+        now = self.config.clock()
+        payload = self._checked(token, SESSION, now)
+        claims = SessionClaims(self.config.name, payload, self.config.clock)
+        if self.revocations is not None:
+            self.refuse_revoked(self.revocations, claims)
+        self.ring.tally.verified += 1
+        if self.config.token_cache_size:
+            begins, ends = validity(payload, self.policy)
+            kid = None if self.config.pem_key is not None else token.kid
+            self.remembered.add(Remembered(token.text, kid, key, begins, ends, claims), now)
         return claims
 
     def template_claims(self, token: ParsedToken) -> TemplateClaims:
         """The claims of a JWT-template token whose signature holds, after every other check."""
-        return TemplateClaims(self.config.name, self._checked(token, TEMPLATE))
+        payload = self._checked(token, TEMPLATE, self.config.clock())
+        self.ring.tally.verified += 1
+        return TemplateClaims(self.config.name, payload)
 
-    def _checked(self, token: ParsedToken, door: Door) -> Claims:
+    def _checked(self, token: ParsedToken, door: Door, now: float) -> Claims:
         known = self._known_headers
         if token.header_segment not in known:
             if len(known) >= _MAX_KNOWN_HEADERS:
                 known.clear()
             known[token.header_segment] = (token.kid, token.category)
         claims = claims_of(token)
-        check_claims(claims, token.category, door, self.policy, self.config.clock())
+        check_claims(claims, token.category, door, self.policy, now)
         return claims
 
-    def _is_revoked(self, revocations: RevocationCheck, claims: SessionClaims) -> bool:
+    def refuse_revoked(self, revocations: RevocationCheck, claims: SessionClaims) -> None:
+        """Refuse the token if its session was revoked.
+
+        Raises:
+            TokenVerificationError: It was.
+            RevocationUnavailable: Whether it was cannot be told.
+        """
         try:
-            return bool(revocations.is_revoked(claims))
+            revoked = revocations.is_revoked(claims)
         except Exception as failure:  # the user's object may raise anything; the answer is missing all the same
             import logging
 
             log = logging.getLogger("clerk_ext.tokens")
             log.error("tenant %s: is_revoked raised %s", self.config.name, type(failure).__name__)
             raise RevocationUnavailable("Whether the session was revoked cannot be told now.") from failure
+        if revoked:
+            refuse(Reason.SESSION_REVOKED, "The session was revoked.")
+
+
+def _policy_of(config: ClerkConfig) -> Policy:
+    def chosen(values: str | Collection[str] | None) -> frozenset[str] | None:
+        return None if values is None else frozenset(values)
+
+    return Policy(
+        issuers=config.issuers,
+        authorized_parties=chosen(config.authorized_parties),
+        allow_missing_azp=config.allow_missing_azp,
+        audience=chosen(config.audience),
+        clock_skew=config.clock_skew,
+        accept_pending=config.accept_pending,
+        max_age=config.max_age,
+    )
 
 
 def _bad_signature() -> VerificationKey:

@@ -131,6 +131,10 @@ class KeyCache:
         self._last: Instant | None = None  # when the last fetch began or ended
         self._pause = 0.0
 
+    def __len__(self) -> int:
+        """The number of key ids at hand."""
+        return len(self._held.by_kid) if self._held else 0
+
     def peek(self, kid: str, now: Instant) -> Keys | None:
         """The keys under *kid* if the set is fresh, else None. The hot path: no lock, no change of state."""
         held = self._held
@@ -200,6 +204,10 @@ class KeyCache:
         self._expire_ticket(now)
         if not self._open or self._open.ticket != ticket:
             return False
+        if self._held:
+            # The same key material stays the same object, by which verified tokens know their key.
+            same = {key.thumbprint: key for keys in self._held.by_kid.values() for key in keys}
+            by_kid = {kid: tuple(same.get(key.thumbprint, key) for key in keys) for kid, keys in by_kid.items()}
         # The set is as old as the question, not as the answer: a slow answer may have been made early.
         self._held = _Held(by_kid, self._open.since)
         self._close(now, failures=0)

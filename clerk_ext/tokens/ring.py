@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clerk_ext.forks import mend_after_fork
 from clerk_ext.retries import retry_after_seconds
 from clerk_ext.tokens.jwks import KeyCache, Timings
+from clerk_ext.tokens.tally import Tally
 
 if TYPE_CHECKING:
     import logging
@@ -46,6 +47,7 @@ class KeyRing:
 
     def __init__(self, config: ClerkConfig) -> None:
         self.config = config
+        self.tally: Tally = Tally()
         self._cache = KeyCache(
             Timings(
                 fresh=config.jwks_fresh,
@@ -68,9 +70,12 @@ class KeyRing:
     def _now(self) -> Instant:
         return self.config.monotonic(), self.config.clock()
 
-    def peek(self, kid: str) -> Keys | None:
-        """See `KeyCache.peek`: fresh keys or None, without the lock."""
-        return self._cache.peek(kid, (self.config.monotonic(), self.config.clock()))
+    def peek(self, kid: str, now: float) -> Keys | None:
+        """See `KeyCache.peek`: fresh keys or None, without the lock; *now* in Unix seconds."""
+        return self._cache.peek(kid, (self.config.monotonic(), now))
+
+    def __len__(self) -> int:
+        return len(self._cache)
 
     def lookup(self, kid: str, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
         """See `KeyCache.lookup`."""
@@ -123,6 +128,7 @@ class KeyRing:
                 retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
                 counted = self._cache.failed(ticket, self._now(), retry_after)
             self._release(ticket)
+        self.tally.fetch("late" if not counted else "fetched" if keys else "failed")
         if not counted:
             _logger().warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
         elif keys:
@@ -140,6 +146,7 @@ class KeyRing:
         with self._lock:
             self._cache.abandon(ticket)
             self._release(ticket)
+        self.tally.fetch("abandoned")
 
     def _release(self, ticket: int) -> None:
         flight = self._flight

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from clerk_ext.tokens.keys import VerificationKey
 
     Claims: TypeAlias = dict[str, Any]
+    KnownHeaders: TypeAlias = Mapping[str, tuple[str | None, str | None]]
     Check: TypeAlias = Callable[[Claims, "Policy", float], None]
 
 MAX_TOKEN_LENGTH = 16_384
 # What bounds the work on a header before its signature is known to be good.
 MAX_HEADER_LENGTH, MAX_HEADER_MEMBERS = 4_096, 64
 MAX_DEPTH = 32
+_ROUNDING = 0.001  # seconds; sums of floats differ by less than this at the order in which they are added
 MAX_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that a datetime can hold
 
 # Clerk's token classes, the header's `cat`.
@@ -90,12 +92,15 @@ class Door:
 class ParsedToken:
     """A token whose form and header are in order, and whose signature nobody has looked at yet."""
 
+    text: str
     header_segment: str
-    kid: str | None
-    signed: bytes
-    signature: bytes
+    header: bytes | None
+    """The header's bytes; None where it is known from a verified token."""
     payload: bytes
-    category: str | None
+    signature: bytes
+    signed: bytes
+    kid: str | None = None
+    category: str | None = None
 
 
 def refuse(reason: Reason, message: str) -> NoReturn:
@@ -103,13 +108,31 @@ def refuse(reason: Reason, message: str) -> NoReturn:
     raise TokenVerificationError(reason, message) from None
 
 
-def parse(token: object, door: Door, known_headers: Mapping[str, tuple[str | None, str | None]]) -> ParsedToken:
+def parse(token: object, door: Door, known_headers: KnownHeaders) -> ParsedToken:
     """Check form and header of a compact JWS (RFC 7515 3.1 and 4.1).
 
     Args:
         token: What the caller got from somewhere; anything but a `str` is refused too.
         door: The kind of token that may come in.
         known_headers: Header segments of tokens that were verified before, with the ``kid`` and ``cat`` in them.
+
+    Raises:
+        TokenVerificationError: The token is refused.
+    """
+    parsed = split(token, known_headers)
+    if parsed.header is None:
+        if parsed.category is not None and parsed.category not in door.categories:
+            _wrong_class(door)
+    else:
+        header = header_of(parsed)
+        for check in HEADER_CHECKS:
+            check(header, door)
+        parsed.kid, parsed.category = key_and_class(header)
+    return parsed
+
+
+def split(token: object, known_headers: KnownHeaders) -> ParsedToken:
+    """Check the form alone, and decode the parts; a header that is known need not be.
 
     Raises:
         TokenVerificationError: The token is refused.
@@ -126,16 +149,13 @@ def parse(token: object, door: Door, known_headers: Mapping[str, tuple[str | Non
         refuse(Reason.TOKEN_INVALID, "The token does not consist of three parts with dots between them.")
     header_segment = token[:first]
     known = known_headers.get(header_segment)
-    raw_header = _header_bytes(text[:first]) if known is None else b""
+    header = _header_bytes(text[:first]) if known is None else None
     payload = _base64url(text[first + 1 : last], "payload")
     signature = _base64url(text[last + 1 :], "signature")
-    if known is None:
-        kid, category = _read_header(raw_header, door)
-    else:
-        kid, category = known
-        if category is not None and category not in door.categories:
-            _wrong_class(door)
-    return ParsedToken(header_segment, kid, text[:last], signature, payload, category)
+    parsed = ParsedToken(token, header_segment, header, payload, signature, text[:last])
+    if known is not None:
+        parsed.kid, parsed.category = known
+    return parsed
 
 
 def _header_bytes(segment: bytes) -> bytes:
@@ -144,26 +164,44 @@ def _header_bytes(segment: bytes) -> bytes:
     return _base64url(segment, "header")
 
 
-def _read_header(raw: bytes, door: Door) -> tuple[str | None, str | None]:
-    """The ``kid`` and ``cat`` of a header that may be gone on with."""
+def header_of(token: ParsedToken) -> Claims:
+    """The header as a JSON object that is small enough to be looked at before the signature is."""
+    raw = token.header or b""
     if raw.count(b",") > MAX_HEADER_MEMBERS or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         refuse(Reason.TOKEN_INVALID, "The token's header has too many members.")
-    header = _json_object(raw, "header")
+    return _json_object(raw, "header")
+
+
+def key_and_class(header: Claims) -> tuple[str | None, str | None]:
+    """The ``kid`` and ``cat`` of a header that passed its checks."""
+    kid = header.get("kid")
+    return (kid if isinstance(kid, str) else None), header.get("cat")
+
+
+def _crit(header: Claims, _door: Door) -> None:
     if "crit" in header:
         refuse(Reason.TOKEN_INVALID, "The token's header names critical extensions (crit); none is understood.")
+
+
+def _typ(header: Claims, _door: Door) -> None:
     if "typ" in header and header["typ"] != "JWT":
         if _is_in(header["typ"], _ACCESS_TOKEN_TYPES):
             refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is an OAuth access token (header typ).")
         refuse(Reason.TOKEN_INVALID, "The token's header has a typ other than JWT.")
-    category = header.get("cat")
-    if "cat" in header and not isinstance(category, str):
+
+
+def _cat(header: Claims, door: Door) -> None:
+    if "cat" not in header:
+        return
+    if not isinstance(header["cat"], str):
         refuse(Reason.TOKEN_TYPE_MISMATCH, "The token's header has a cat that is no string.")
-    if category is not None and category not in door.categories:
+    if header["cat"] not in door.categories:
         _wrong_class(door)
+
+
+def _alg(header: Claims, _door: Door) -> None:
     if header.get("alg") != "RS256":
         refuse(Reason.TOKEN_INVALID_ALGORITHM, "The token is not signed with RS256 (header alg).")
-    kid = header.get("kid")
-    return (kid if isinstance(kid, str) else None), category
 
 
 def _wrong_class(door: Door) -> NoReturn:
@@ -181,6 +219,16 @@ def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> Verifi
 def claims_of(token: ParsedToken) -> Claims:
     """The payload as a JSON object (RFC 7519 7.2), for a token whose signature holds."""
     return _json_object(token.payload, "payload")
+
+
+def unverified_claims(token: str) -> Claims | None:
+    """What *token* claims, believed by nobody: to choose between tokens, not to accept one. None if unreadable."""
+    if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or token.count(".") != 2:
+        return None
+    try:
+        return _json_object(_base64url(token.split(".")[1].encode(), "payload"), "payload")
+    except TokenVerificationError:
+        return None
 
 
 def claims_our_issuer(token: ParsedToken, policy: Policy) -> bool:
@@ -207,6 +255,16 @@ def check_claims(claims: Claims, category: str | None, door: Door, policy: Polic
     """
     for check in door.unmarked if category is None else door.checks:
         check(claims, policy, now)
+
+
+def validity(claims: Claims, policy: Policy) -> tuple[float, float]:
+    """From when until when, in Unix seconds, the times of *claims* surely pass: the bounds themselves are left out."""
+    skew = policy.clock_skew
+    begins = max(claims["iat"], claims.get("nbf", 0)) - skew
+    ends = claims["exp"] + skew
+    if policy.max_age is not None:
+        ends = min(ends, claims["iat"] + policy.max_age + skew)
+    return begins + _ROUNDING, ends - _ROUNDING
 
 
 def _base64url(segment: bytes, part: str) -> bytes:
@@ -282,7 +340,7 @@ def _is_in(value: object, allowed: frozenset[str]) -> bool:
     return isinstance(value, str) and value in allowed
 
 
-def _subject(claims: Claims, _policy: Policy, _now: float) -> None:
+def _sub(claims: Claims, _policy: Policy, _now: float) -> None:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         refuse(Reason.TOKEN_VERIFICATION_FAILED, "The token names no user (claim sub).")
@@ -290,7 +348,7 @@ def _subject(claims: Claims, _policy: Policy, _now: float) -> None:
         refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is a machine's, not a user's (claim sub).")
 
 
-def _session_id(claims: Claims, _policy: Policy, _now: float) -> None:
+def _sid(claims: Claims, _policy: Policy, _now: float) -> None:
     session_id = claims.get("sid")
     if not isinstance(session_id, str) or not session_id:
         refuse(
@@ -299,12 +357,12 @@ def _session_id(claims: Claims, _policy: Policy, _now: float) -> None:
         )
 
 
-def _no_session_id(claims: Claims, _policy: Policy, _now: float) -> None:
+def _no_sid(claims: Claims, _policy: Policy, _now: float) -> None:
     if "sid" in claims:
         refuse(Reason.TOKEN_TYPE_MISMATCH, "The token is a session's (claim sid): verify_token takes it.")
 
 
-def _issuer(claims: Claims, policy: Policy, _now: float) -> None:
+def _iss(claims: Claims, policy: Policy, _now: float) -> None:
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer:
         refuse(Reason.TOKEN_INVALID_ISSUER, "The token names no issuer (claim iss).")
@@ -315,7 +373,7 @@ def _issuer(claims: Claims, policy: Policy, _now: float) -> None:
         )
 
 
-def _audience(claims: Claims, policy: Policy, _now: float) -> None:
+def _aud(claims: Claims, policy: Policy, _now: float) -> None:
     if policy.audience is None:
         if "aud" in claims:
             refuse(
@@ -329,7 +387,7 @@ def _audience(claims: Claims, policy: Policy, _now: float) -> None:
         refuse(Reason.TOKEN_INVALID_AUDIENCE, "The token is not meant for the configured audience (claim aud).")
 
 
-def _authorized_party(claims: Claims, policy: Policy, _now: float) -> None:
+def _azp(claims: Claims, policy: Policy, _now: float) -> None:
     if policy.authorized_parties is None or (policy.allow_missing_azp and "azp" not in claims):
         return
     if "azp" not in claims:
@@ -372,7 +430,7 @@ def _seconds(value: object, name: str) -> float:
     refuse(Reason.TOKEN_VERIFICATION_FAILED, f"The token has no {name} in Unix seconds (claim {name}).")
 
 
-def _status(claims: Claims, policy: Policy, _now: float) -> None:
+def _sts(claims: Claims, policy: Policy, _now: float) -> None:
     if "sts" not in claims or claims["sts"] == "active":
         return
     if claims["sts"] != "pending":
@@ -384,8 +442,9 @@ def _status(claims: Claims, policy: Policy, _now: float) -> None:
         )
 
 
-_SESSION: tuple[Check, ...] = (_subject, _session_id, _issuer, _audience, _authorized_party, _times, _status)
-_TEMPLATE: tuple[Check, ...] = (_subject, _issuer, _audience, _authorized_party, _times)
+HEADER_CHECKS = (_crit, _typ, _cat, _alg)
+_SESSION: tuple[Check, ...] = (_sub, _sid, _iss, _aud, _azp, _times, _sts)
+_TEMPLATE: tuple[Check, ...] = (_sub, _iss, _aud, _azp, _times)
 
 SESSION = Door("session token", frozenset({_CAT_SESSION, _CAT_IGNORE}), _SESSION, unmarked=_SESSION)
-TEMPLATE = Door("JWT-template token", frozenset({_CAT_TEMPLATE}), _TEMPLATE, unmarked=(_no_session_id, *_TEMPLATE))
+TEMPLATE = Door("JWT-template token", frozenset({_CAT_TEMPLATE}), _TEMPLATE, unmarked=(_no_sid, *_TEMPLATE))

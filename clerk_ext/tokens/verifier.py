@@ -10,6 +10,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
 from clerk_ext.tokens.judge import Refresh
 from clerk_ext.tokens.jwks import Wait
 from clerk_ext.tokens.ring import FetchFailed, take
@@ -37,17 +38,31 @@ class Verifier:
 
     def session(self, token: object) -> SessionClaims:
         """Verify a session token."""
-        parsed = self._judge.parse(token, SESSION)
-        if self._judge.at_hand(parsed) is None:
-            self.run(self._judge.find_key(parsed))
-        return self._judge.session_claims(parsed)
+        judge = self._judge
+        try:
+            claims = judge.recall(token)
+            if claims is not None:
+                return claims
+            parsed = judge.parse(token, SESSION)
+            key = judge.at_hand(parsed)
+            if key is None:
+                key = self.run(judge.find_key(parsed))
+            return judge.session_claims(parsed, key)
+        except (TokenVerificationError, VerificationUnavailable) as verdict:
+            judge.count(verdict)
+            raise
 
     def template(self, token: object) -> TemplateClaims:
         """Verify a JWT-template token."""
-        parsed = self._judge.parse(token, TEMPLATE)
-        if self._judge.at_hand(parsed) is None:
-            self.run(self._judge.find_key(parsed))
-        return self._judge.template_claims(parsed)
+        judge = self._judge
+        try:
+            parsed = judge.parse(token, TEMPLATE)
+            if judge.at_hand(parsed) is None:
+                self.run(judge.find_key(parsed))
+            return judge.template_claims(parsed)
+        except (TokenVerificationError, VerificationUnavailable) as verdict:
+            judge.count(verdict)
+            raise
 
     def run(self, steps: Steps[T]) -> T:
         """Do what *steps* ask for, to their end."""
@@ -116,17 +131,31 @@ class AsyncVerifier:
 
     async def session(self, token: object) -> SessionClaims:
         """Verify a session token."""
-        parsed = self._judge.parse(token, SESSION)
-        if self._judge.at_hand(parsed) is None:
-            await self.run(self._judge.find_key(parsed))
-        return self._judge.session_claims(parsed)
+        judge = self._judge
+        try:
+            claims = judge.recall(token)
+            if claims is not None:
+                return claims
+            parsed = judge.parse(token, SESSION)
+            key = judge.at_hand(parsed)
+            if key is None:
+                key = await self.run(judge.find_key(parsed))
+            return judge.session_claims(parsed, key)
+        except (TokenVerificationError, VerificationUnavailable) as verdict:
+            judge.count(verdict)
+            raise
 
     async def template(self, token: object) -> TemplateClaims:
         """Verify a JWT-template token."""
-        parsed = self._judge.parse(token, TEMPLATE)
-        if self._judge.at_hand(parsed) is None:
-            await self.run(self._judge.find_key(parsed))
-        return self._judge.template_claims(parsed)
+        judge = self._judge
+        try:
+            parsed = judge.parse(token, TEMPLATE)
+            if judge.at_hand(parsed) is None:
+                await self.run(judge.find_key(parsed))
+            return judge.template_claims(parsed)
+        except (TokenVerificationError, VerificationUnavailable) as verdict:
+            judge.count(verdict)
+            raise
 
     async def run(self, steps: Steps[T]) -> T:
         """Do what *steps* ask for, to their end."""

@@ -718,7 +718,7 @@ class Cache(RuleBasedStateMachine):
 
     def check_keys(self, kid: str, keys: Keys) -> None:
         """Keys that are handed out are those last reported, and not beyond the hard bound."""
-        assert self.held[kid] is keys
+        assert self.held[kid] == keys
         assert self.age() <= self.TIMINGS.expire
 
     @rule(kid=st.sampled_from(KIDS))
@@ -837,7 +837,7 @@ class Cache(RuleBasedStateMachine):
         for kid in self.KIDS:
             fresh = self.age() <= self.TIMINGS.fresh
 
-            assert (self.held.get(kid) if fresh else None) is self.driver.peek(kid)
+            assert (self.held.get(kid) if fresh else None) == self.driver.peek(kid)
 
     @invariant()
     def one_fetch_at_most(self) -> None:

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from clerk_ext import Reason, SessionClaims, TokenVerificationError
-from clerk_ext.requests import RequestState, signed_in, signed_out, without_token
+from clerk_ext.requests import RequestState, signed_in, signed_out
 
 from .twins import each_twin
 
@@ -21,7 +21,7 @@ CLAIMS: Final = SessionClaims(
 )
 REFUSAL: Final = TokenVerificationError(Reason.TOKEN_EXPIRED, "The token expired 7 s ago.")
 
-STATES: Final = [signed_in(TOKEN, CLAIMS), signed_out("acme", REFUSAL), without_token("acme")]
+STATES: Final = [signed_in(TOKEN, CLAIMS), signed_out("acme", REFUSAL)]
 
 
 def test_signed_in() -> None:
@@ -47,16 +47,6 @@ def test_signed_out() -> None:
         "x-clerk-auth-reason": "token-expired",
         "x-clerk-auth-message": "The token expired 7 s ago.",
     } == state.headers
-
-
-def test_without_token() -> None:
-    """No token at all is a reason of its own."""
-    state = without_token("acme")
-
-    assert ("signed-out", False, "acme") == (state.status, state.is_signed_in, state.tenant)
-    assert Reason.SESSION_TOKEN_MISSING == state.reason
-    assert state.message
-    assert "session-token-missing" == state.headers["x-clerk-auth-reason"]
 
 
 def test_reason_without_message() -> None:
@@ -102,4 +92,4 @@ def test_repr_hides_the_token() -> None:
 def test_frozen() -> None:
     """Nobody signs a request in by assignment."""
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        without_token("acme").claims = CLAIMS  # type: ignore[misc]
+        signed_out("acme", REFUSAL).claims = CLAIMS  # type: ignore[misc]

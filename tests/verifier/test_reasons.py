@@ -14,7 +14,11 @@ PAGE: Final = (Path(__file__).parents[2] / "docs" / "reasons.md").read_text("utf
 ROWS: Final = re.findall(r"^\| (–|\d) \| (.+) \| `([a-z-]+)` \| (Clerk's|ours) \| (.+) \|$", PAGE, re.MULTILINE)
 # Clerk's SDKs for JavaScript and Python, reasons of tokens and of requests.
 CLERKS: Final = {
+    "client-uat-but-no-session-token",
     "jwk-kid-mismatch",
+    "session-token-and-uat-missing",
+    "session-token-but-no-client-uat",
+    "session-token-iat-before-client-uat",
     "session-token-missing",
     "token-expired",
     "token-iat-in-the-future",

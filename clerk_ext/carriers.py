@@ -1,0 +1,215 @@
+"""Where a request carries its session token: pure reading of headers and cookies, whatever the framework.
+
+The rules are Clerk's (Clerk docs, ``authenticateRequest()``): a token in the ``Authorization`` header beats cookies.
+Where several instances share a host, each writes cookies with a suffix of its own beside the plain ones, and the one
+that fits this instance and is newer is taken. ``__client_uat`` tells since when the browser is signed in, or that it is
+signed out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import attrs
+
+from clerk_ext.errors import Reason, TokenVerificationError
+from clerk_ext.tokens.token import unverified_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class HasHeaders(Protocol):
+    """A request of httpx, Starlette, Django, Werkzeug and their like."""
+
+    @property
+    def headers(self) -> Any:
+        """Header names and values: a mapping, or pairs."""
+        ...
+
+
+RequestLike: TypeAlias = HasHeaders | Mapping[str, Any]
+"""An object with ``headers``; a mapping of header names to values in any letter case; a WSGI environ; an ASGI scope."""
+
+# What machine tokens, OAuth access tokens and API keys of Clerk begin with: other credentials than sessions.
+_MACHINE_PREFIXES = ("mt_", "oat_", "ak_")
+
+
+@attrs.frozen
+class Instance:
+    """What the choice of a cookie depends on.
+
+    Attributes:
+        suffix: What this instance's cookie names end with; None if it is not known.
+        host: Its Frontend API's host; None if it is not known.
+        is_production: Whether it is a production instance.
+    """
+
+    suffix: str | None
+    host: str | None
+    is_production: bool
+
+    @classmethod
+    def of(cls, publishable_key: str | None) -> Instance:
+        """The instance of a publishable key; without one, only plain cookies are looked at."""
+        if publishable_key is None:
+            return cls(None, None, True)
+        digest = hashlib.sha1(publishable_key.encode(), usedforsecurity=False).digest()
+        suffix = base64.urlsafe_b64encode(digest).decode()[:8]
+        encoded = publishable_key[len("pk_test_") :]
+        host = base64.b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")[:-1].lower()
+        return cls(suffix, host, publishable_key.startswith("pk_live_"))
+
+
+def carried_by(request: RequestLike, instance: Instance, now: float) -> str | TokenVerificationError:
+    """Find the session token of *request*.
+
+    Returns:
+        The token, or why the request is signed out without a look at one.
+
+    Args:
+        request: Anything with headers.
+        instance: Whose cookies to look for.
+        now: Unix seconds.
+
+    Raises:
+        TypeError: *request* has no headers that could be read.
+    """
+    authorizations: list[str] = []
+    cookies: dict[str, str] = {}
+    for name, value in _pairs(request):
+        lower = name.lower()
+        if lower == "authorization":
+            authorizations.append(value)
+        elif lower == "cookie":
+            for cookie, content in _cookies(value):
+                cookies.setdefault(cookie, content)
+    for value in authorizations:
+        token = _bearer(value)
+        if token is not None:
+            if token.startswith(_MACHINE_PREFIXES):
+                return TokenVerificationError(Reason.TOKEN_TYPE_MISMATCH, "The request brings a machine's credential.")
+            return token
+    return _by_cookie(cookies, instance, now)
+
+
+def _bearer(authorization: str) -> str | None:
+    """The token of an Authorization header: of the scheme Bearer (RFC 6750 2.1) in any letter case, or bare."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    if not rest:
+        return None if scheme.lower() == "bearer" else scheme or None
+    return rest.strip() if scheme.lower() == "bearer" else None
+
+
+def _cookies(header: str) -> Iterator[tuple[str, str]]:
+    """The cookies of a Cookie header (RFC 6265 5.4), whatever the others look like.
+
+    Browsers do not interpret values, and neither do we: Clerk's are made of characters that need no decoding.
+    """
+    for pair in header.split(";"):
+        name, found, value = pair.partition("=")
+        if found:
+            value = value.strip()
+            if len(value) > 1 and value[0] == value[-1] == '"':
+                value = value[1:-1]
+            yield name.strip(), value
+
+
+def _by_cookie(cookies: Mapping[str, str], instance: Instance, now: float) -> str | TokenVerificationError:
+    use_suffix = _uses_suffix(cookies, instance, now)
+    end = f"_{instance.suffix}" if use_suffix else ""
+    token = cookies.get(f"__session{end}", "")
+    since = cookies.get(f"__client_uat{end}", "")
+    client_uat = int(since) if since.isascii() and since.isdigit() and len(since) < 16 else 0
+    if not token and not client_uat:
+        return TokenVerificationError(Reason.SESSION_TOKEN_AND_UAT_MISSING, "The request brings no session token.")
+    if not client_uat:
+        return TokenVerificationError(
+            Reason.SESSION_TOKEN_BUT_NO_CLIENT_UAT, "The browser is signed out (cookie __client_uat)."
+        )
+    if not token:
+        return TokenVerificationError(
+            Reason.CLIENT_UAT_BUT_NO_SESSION_TOKEN, "The browser is signed in, but brings no session token."
+        )
+    issued = _number(unverified_claims(token), "iat")
+    if issued is not None and issued < client_uat:
+        return TokenVerificationError(
+            Reason.SESSION_TOKEN_IAT_BEFORE_CLIENT_UAT,
+            "The session token is older than the browser's latest sign-in (cookie __client_uat).",
+        )
+    return token
+
+
+def _uses_suffix(cookies: Mapping[str, str], instance: Instance, now: float) -> bool:
+    """Whether this instance's suffixed cookies are to be read rather than the plain ones; the first rule decides.
+
+    What tokens say is not verified here: it only selects which of the two is verified.
+    """
+    if instance.suffix is None:
+        return False
+    suffixed, plain = cookies.get(f"__session_{instance.suffix}"), cookies.get("__session")
+    suffixed_uat, plain_uat = cookies.get(f"__client_uat_{instance.suffix}"), cookies.get("__client_uat")
+    if plain is not None:
+        issuer = (unverified_claims(plain) or {}).get("iss")
+        if not isinstance(issuer, str):
+            return False
+        if issuer.partition("://")[2] != instance.host:
+            return True
+    if suffixed is None and suffixed_uat is None:
+        return False
+    plain_says, suffixed_says = unverified_claims(plain or ""), unverified_claims(suffixed or "")
+    if suffixed_uat != "0" and plain_uat != "0":
+        if (_number(plain_says, "iat") or 0) > (_number(suffixed_says, "iat") or 0):
+            return False
+    elif suffixed_uat == "0":
+        if plain_uat != "0":
+            return False
+    elif not instance.is_production:
+        expires = _number(suffixed_says, "exp")
+        if expires is not None and expires <= now:
+            return False
+    return not (suffixed is not None and suffixed_uat is None)
+
+
+def _number(claims: Mapping[str, Any] | None, name: str) -> float | None:
+    value = (claims or {}).get(name)
+    return value if type(value) is int or type(value) is float else None
+
+
+def _pairs(request: object) -> Iterator[tuple[str, str]]:
+    """The header names and values of anything that has some."""
+    headers: Any = getattr(request, "headers", None)
+    kind = type(request).__name__
+    scope = cast("Mapping[str, Any] | None", request if isinstance(request, Mapping) else None)
+    if scope is not None:
+        if "wsgi.version" in scope or "REQUEST_METHOD" in scope:
+            return _wsgi_pairs(scope)
+        headers = scope["headers"] if "headers" in scope and not isinstance(scope["headers"], str) else scope
+    pairs: Any = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
+    if callable(pairs):
+        return _text_pairs(pairs())
+    if isinstance(headers, (list, tuple)):
+        return _text_pairs(headers)
+    raise TypeError(f"a request has headers; of {kind} none can be read")
+
+
+def _wsgi_pairs(environ: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name, value in environ.items():
+        if name.startswith("HTTP_") and isinstance(value, str):
+            yield name[5:].replace("_", "-"), value
+
+
+def _text_pairs(pairs: Any) -> Iterator[tuple[str, str]]:
+    for name, value in pairs:
+        if isinstance(value, (list, tuple)):
+            for single in cast("list[object]", value):
+                yield _text(name), _text(single)
+        else:
+            yield _text(name), _text(value)
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

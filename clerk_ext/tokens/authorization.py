@@ -1,0 +1,145 @@
+"""What a session may do, by Clerk's truth table (Clerk docs, ``has()``). Pure; whatever is odd is denied."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypedDict, cast
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+
+class NotAsked(enum.Enum):
+    """What an argument of `SessionClaims.has` is when it is left out; None is an answer that was not found: denied."""
+
+    NOT_ASKED = "not asked"
+
+    def __repr__(self) -> str:
+        return "NOT_ASKED"
+
+
+NOT_ASKED: Final = NotAsked.NOT_ASKED
+
+Level: TypeAlias = Literal["first_factor", "second_factor", "multi_factor"]
+Preset: TypeAlias = Literal["strict_mfa", "strict", "moderate", "lax"]
+
+
+class Reverification(TypedDict):
+    """How lately the user must have proven who they are.
+
+    Attributes:
+        level: Which factors count.
+        afterMinutes: The age in minutes from which a proof is too old; more than 0.
+    """
+
+    level: Level
+    afterMinutes: float
+
+
+PRESETS: Mapping[str, Reverification] = {
+    "strict_mfa": {"level": "multi_factor", "afterMinutes": 10},
+    "strict": {"level": "second_factor", "afterMinutes": 10},
+    "moderate": {"level": "second_factor", "afterMinutes": 60},
+    "lax": {"level": "second_factor", "afterMinutes": 1440},
+}
+_ORGANIZATION, _USER = frozenset({"org", "organization", "o"}), frozenset({"user", "u"})
+_SCOPES: Mapping[str, frozenset[str]] = {
+    "o": frozenset({"o"}),
+    "u": frozenset({"u"}),
+    "ou": frozenset({"o", "u"}),
+    "uo": frozenset({"o", "u"}),
+}
+
+
+class Grants(Protocol):
+    """What of a session's claims grants something; `SessionClaims` has it."""
+
+    @property
+    def org_id(self) -> str | None:
+        """The active organisation's id."""
+        ...
+
+    @property
+    def org_role(self) -> str | None:
+        """The role in it, with its prefix."""
+        ...
+
+    @property
+    def org_permissions(self) -> tuple[str, ...]:
+        """The custom permissions in it."""
+        ...
+
+    @property
+    def factor_verification_age(self) -> tuple[float, float] | None:
+        """Minutes since each factor was verified, at issue."""
+        ...
+
+    @property
+    def issued_at(self) -> dt.datetime:
+        """When the token was issued."""
+        ...
+
+
+def prefixed(name: str) -> str:
+    """Clerk's two ways to write a role or permission (``admin``, ``org:admin``) as one: with one ``org:``."""
+    while name.startswith("org:"):
+        name = name[4:]
+    return f"org:{name}"
+
+
+def has_role(claims: Grants, role: object) -> bool:
+    """Whether the user has *role* in the active organisation."""
+    return isinstance(role, str) and claims.org_role is not None and claims.org_role == prefixed(role)
+
+
+def has_permission(claims: Grants, permission: object) -> bool:
+    """Whether the user has *permission* in the active organisation."""
+    return isinstance(permission, str) and claims.org_id is not None and prefixed(permission) in claims.org_permissions
+
+
+def has_item(held: list[str], wanted: object) -> bool:
+    """Whether *wanted* (``reports``, ``org:reports``, ``u:reports``) is among *held* (``o:reports``, ``uo:beta``)."""
+    if not isinstance(wanted, str) or not held or any(":" not in item for item in held):
+        return False
+    scope, colon, name = wanted.partition(":")
+    name = name.partition(":")[0]
+    if not name:  # `org:` asks for what is called org
+        name, colon = scope, ""
+    if not colon:
+        scopes = frozenset({"o", "u"})
+    elif scope in _ORGANIZATION:
+        scopes = frozenset({"o"})
+    elif scope in _USER:
+        scopes = frozenset({"u"})
+    else:
+        return False
+    for item in held:
+        item_scope, _, item_name = item.partition(":")
+        if item_name == name and not scopes.isdisjoint(_SCOPES.get(item_scope, ())):
+            return True
+    return False
+
+
+def is_fresh(claims: Grants, now: float, reverification: object) -> bool:
+    """Whether the factors were proven lately enough; their ages grow by what has passed since the token was issued."""
+    config = PRESETS.get(reverification) if isinstance(reverification, str) else reverification
+    ages = claims.factor_verification_age
+    if not isinstance(config, Mapping) or ages is None:
+        return False
+    asked = cast("Mapping[str, object]", config)
+    level, after = asked.get("level"), asked.get("afterMinutes")
+    if (type(after) is not int and type(after) is not float) or not math.isfinite(after) or after <= 0:
+        return False
+    passed = max(0.0, now - claims.issued_at.timestamp()) / 60
+    first, second = ages[0], ages[1]
+    has_first, has_second = first != -1, second != -1
+    fresh_first, fresh_second = has_first and after > first + passed, has_second and after > second + passed
+    if level == "first_factor":
+        return fresh_first
+    if level == "second_factor":
+        return fresh_second if has_second else fresh_first
+    if level == "multi_factor":
+        return has_first and fresh_first and (fresh_second or not has_second)
+    return False

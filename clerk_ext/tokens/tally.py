@@ -1,0 +1,62 @@
+"""What a tenant's verifications came to: counted as they happen, read by `stats()`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from clerk_ext.errors import Reason
+
+    FetchOutcome: TypeAlias = Literal["fetched", "failed", "late", "abandoned"]
+
+
+@attrs.frozen(kw_only=True)
+class Stats:
+    """Counts since the client was made, of one tenant; clients that share its keys share its counts.
+
+    Attributes:
+        tenant: The name of the tenant.
+        verified: Tokens that were accepted.
+        cache_hits: How many of these were remembered, and cost no signature check.
+        refused: Tokens that were refused, by reason.
+        unavailable: Tokens that could not be judged.
+        fetches: Fetches of the key set by outcome: ``fetched``, ``failed``, ``late`` (ended after its time), and
+            ``abandoned`` (cut short on our side).
+        keys: Key ids at hand.
+        remembered: Verified tokens at hand.
+    """
+
+    tenant: str
+    verified: int
+    cache_hits: int
+    refused: Mapping[Reason, int]
+    unavailable: int
+    fetches: Mapping[FetchOutcome, int]
+    keys: int
+    remembered: int
+
+
+class Tally:
+    """The counters. Without a lock: under CPython's global lock an addition is not torn, and they guard nothing."""
+
+    __slots__ = ("cache_hits", "fetches", "refused", "unavailable", "verified")
+
+    def __init__(self) -> None:
+        self.verified: int = 0
+        self.cache_hits: int = 0
+        self.unavailable: int = 0
+        self.refused: dict[Reason, int] = {}
+        self.fetches: dict[FetchOutcome, int] = {}
+
+    def refuse(self, reason: Reason) -> None:
+        """Count a refusal."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def fetch(self, outcome: FetchOutcome) -> None:
+        """Count a fetch that ended."""
+        self.fetches[outcome] = self.fetches.get(outcome, 0) + 1
