@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from clerk_ext.carriers import Instance, carried_by
@@ -58,6 +57,9 @@ class FrontDoor(Generic[P]):
         self._judge = judge
         self._pool = pool
         self._owns_pool = owns_pool
+        # Not functools.cached_property, whose lock of Python 3.11 a forked child could inherit locked.
+        self._instance: Instance | None = None
+        self._made_calls: SessionCalls | None = None
 
     @classmethod
     def _sharing(cls, judge: Judge, pool: P, *, owns_pool: bool) -> Self:
@@ -78,18 +80,18 @@ class FrontDoor(Generic[P]):
         """
         return self._judge.stats()
 
-    @functools.cached_property
-    def _instance(self) -> Instance:
-        return Instance.of(self.config.publishable_key)
-
-    @functools.cached_property
+    @property
     def _calls(self) -> SessionCalls:
-        from clerk_ext.calls import SessionCalls
+        if self._made_calls is None:
+            from clerk_ext.calls import SessionCalls
 
-        return SessionCalls(self.config)
+            self._made_calls = SessionCalls(self.config)
+        return self._made_calls
 
     def _carried_by(self, request: RequestLike) -> str | RequestState:
         """The token of a request, or the state of one that brings none to verify."""
+        if self._instance is None:
+            self._instance = Instance.of(self.config.publishable_key)
         carried = carried_by(request, self._instance, self.config.clock())
         if isinstance(carried, str):
             return carried
@@ -129,9 +131,10 @@ class Clerk(FrontDoor[Pool]):
         pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
-    @functools.cached_property
-    def _verifier(self) -> Verifier:
-        return Verifier(self._judge, self._pool)
+    def _open(self, judge: Judge, pool: Pool, *, owns_pool: bool) -> None:
+        super()._open(judge, pool, owns_pool=owns_pool)
+        self._verifier = Verifier(judge, pool)
+        self._sessions: Sessions | None = None
 
     @classmethod
     def from_env(
@@ -194,12 +197,14 @@ class Clerk(FrontDoor[Pool]):
         pool = self._pool.as_async(transport)
         return AsyncClerk._sharing(self._judge, pool, owns_pool=True)
 
-    @functools.cached_property
+    @property
     def sessions(self) -> Sessions:
         """The session endpoints."""
-        from clerk_ext.sessions import Sessions  # many processes only verify
+        if self._sessions is None:
+            from clerk_ext.sessions import Sessions  # many processes only verify
 
-        return Sessions(self._calls, self._pool, self._judge.revocations)
+            self._sessions = Sessions(self._calls, self._pool, self._judge.revocations)
+        return self._sessions
 
     def verify_token(self, session_token: str) -> SessionClaims:
         """Verify a session token.
@@ -325,9 +330,10 @@ class AsyncClerk(FrontDoor[AsyncPool]):
         pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
-    @functools.cached_property
-    def _verifier(self) -> AsyncVerifier:
-        return AsyncVerifier(self._judge, self._pool)
+    def _open(self, judge: Judge, pool: AsyncPool, *, owns_pool: bool) -> None:
+        super()._open(judge, pool, owns_pool=owns_pool)
+        self._verifier = AsyncVerifier(judge, pool)
+        self._sessions: AsyncSessions | None = None
 
     @classmethod
     def from_env(
@@ -359,12 +365,14 @@ class AsyncClerk(FrontDoor[AsyncPool]):
         )
         return self._sharing(judge, self._pool, owns_pool=False)
 
-    @functools.cached_property
+    @property
     def sessions(self) -> AsyncSessions:
         """The session endpoints."""
-        from clerk_ext.sessions import AsyncSessions  # many processes only verify
+        if self._sessions is None:
+            from clerk_ext.sessions import AsyncSessions  # many processes only verify
 
-        return AsyncSessions(self._calls, self._pool, self._judge.revocations)
+            self._sessions = AsyncSessions(self._calls, self._pool, self._judge.revocations)
+        return self._sessions
 
     async def verify_token(self, session_token: str) -> SessionClaims:
         """See `Clerk.verify_token`."""

@@ -36,8 +36,8 @@ def check_and_derive(config: ClerkConfig) -> None:
         ConfigurationError: A setting cannot work; the error names it and what to write.
     """
     derive = object.__setattr__  # the class is frozen for everybody else
-    if not isinstance(config.name, str) or not config.name:
-        _fault("name", "write a non-empty string.")
+    if not isinstance(config.name, str) or not config.name or not config.name.isprintable():
+        _fault("name", "write a non-empty string without line breaks and other control characters.")
     _check_numbers(config)
     _check_cache_size(config.token_cache_size)
     for field in ("allow_missing_azp", "accept_pending", "allow_http"):

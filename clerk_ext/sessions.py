@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
+from clerk_ext.errors import APIStatusError
 from clerk_ext.revocations import Revocations
 
 if TYPE_CHECKING:
@@ -121,13 +122,19 @@ class Sessions:
         """End a session, whose user has to sign in again.
 
         Its tokens stay valid until they expire, a minute by default, wherever they are verified without asking a
-        `Revocations`; the one of this client, if it has one, is told.
+        `Revocations`; the one of this client, if it has one, is told, also where the answer is lost.
 
         Raises:
             NotFoundError: This instance has no session of that id.
             APIError: No good answer came.
         """
-        session = self._pool.call(self._calls.revoke(session_id))
+        call = self._calls.revoke(session_id)
+        try:
+            session = self._pool.call(call)
+        except BaseException as failure:
+            if _may_have_been_done(failure):
+                _note_revoked(self._revocations, session_id)
+            raise
         _note_revoked(self._revocations, session_id)
         return session
 
@@ -293,7 +300,13 @@ class AsyncSessions:
 
     async def revoke(self, session_id: str) -> Session:
         """See `Sessions.revoke`."""
-        session = await self._pool.call(self._calls.revoke(session_id))
+        call = self._calls.revoke(session_id)
+        try:
+            session = await self._pool.call(call)
+        except BaseException as failure:
+            if _may_have_been_done(failure):
+                _note_revoked(self._revocations, session_id)
+            raise
         _note_revoked(self._revocations, session_id)
         return session
 
@@ -358,6 +371,11 @@ class AsyncSessions:
         return await self._pool.call(
             self._calls.create_token_from_template(session_id, template_name, expires_in_seconds)
         )
+
+
+def _may_have_been_done(failure: BaseException) -> bool:
+    """Whether the server may have done what was asked: it did not say no, its answer is lost or unreadable."""
+    return not isinstance(failure, APIStatusError) or failure.status_code >= 500
 
 
 def _note_revoked(revocations: RevocationCheck | None, session_id: str) -> None:

@@ -84,7 +84,7 @@ def conversation(
     begun = monotonic()
     attempt = 1
     while True:
-        answer = yield call.request
+        answer = _scrubbed((yield call.request))
         error = _error_of(call.request, answer, clock)
         if error is None:
             return _parse(call, cast("httpx.Response", answer))
@@ -116,6 +116,13 @@ def _error_of(
     if answer.status_code < 400:
         return APIResponseError(f"{what}: unexpected status {answer.status_code}", answer.status_code)
     return _status_error(what, answer, clock)
+
+
+def _scrubbed(answer: httpx.Response | Exception) -> httpx.Response | Exception:
+    """What came, but for errors that quote the bytes on the wire: a token may be among them."""
+    import httpx
+
+    return type(answer)("what was received is not shown") if isinstance(answer, httpx.ProtocolError) else answer
 
 
 def _name(request: httpx.Request) -> str:
@@ -253,7 +260,7 @@ class Pool:
     def _send(self, request: httpx.Request) -> httpx.Response | Exception:
         try:
             client = self.client()
-        except _failures() as failure:  # a proxy of the environment whose address is none
+        except Exception as failure:  # noqa: BLE001 - a proxy or certificate file that the environment names and is none
             return failure
         try:
             response = client.send(request, stream=True)
@@ -359,7 +366,7 @@ class AsyncPool:
     async def _send(self, request: httpx.Request) -> httpx.Response | Exception:
         try:
             client = self.client()
-        except _failures() as failure:  # a proxy of the environment whose address is none
+        except Exception as failure:  # noqa: BLE001 - a proxy or certificate file that the environment names and is none
             return failure
         try:
             response = await client.send(request, stream=True)

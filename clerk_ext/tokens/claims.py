@@ -270,6 +270,9 @@ class SessionClaims(_VerifiedClaims):
             "rol": self._claims.get("org_role"),
         }
 
+    def __hash__(self) -> int:
+        return hash((self.tenant, self.user_id, self.session_id, self._claims.get("iat")))
+
     def __repr__(self) -> str:
         return (
             f"SessionClaims(tenant={self.tenant!r}, user_id={self.user_id!r}, session_id={self.session_id!r}, "
@@ -284,6 +287,9 @@ class TemplateClaims(_VerifiedClaims):
     It has no session: it stays valid until it expires, even when the session it was made from is revoked.
     Immutable; can be copied, pickled and compared.
     """
+
+    def __hash__(self) -> int:
+        return hash((self.tenant, self.user_id, self._claims.get("iat")))
 
     def __repr__(self) -> str:
         return (

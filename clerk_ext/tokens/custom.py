@@ -53,7 +53,12 @@ def _record(shape: Any, value: object, path: str) -> object:
             found[argument] = _value(member, members[name], where)
         elif required:
             raise _Misfit(f"the claim {where} is missing")
-    return found if typing.is_typeddict(shape) else shape(**found)
+    if typing.is_typeddict(shape):
+        return found
+    try:
+        return shape(**found)
+    except (ValueError, TypeError):  # of a validator or __post_init__, which may show the value
+        raise _Misfit(f"{path or 'the whole'} is refused by {shape.__name__}") from None
 
 
 def _fields(shape: Any) -> list[tuple[str, object, str, bool]]:
@@ -105,7 +110,7 @@ def _value(hint: Any, value: object, path: str) -> object:
         kinds, name = _PLAIN[hint]
         if type(value) not in kinds:
             raise _Misfit(_expected(path, name))
-        return float(value) if hint is float and isinstance(value, int) else value
+        return _float(value, path) if hint is float else value
     if _is_record(hint):
         return _record(hint, value, path)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -116,20 +121,30 @@ def _value(hint: Any, value: object, path: str) -> object:
             raise _Misfit(_expected(path, f"one of {', '.join(map(repr, arguments))}"))
         return value
     if origin in (Union, types.UnionType):
-        for choice in arguments:
+        # A choice of the very type comes first: an integer is a number too, yet stays one where int is among them.
+        for choice in sorted(arguments, key=lambda choice: choice is not type(value)):
             try:
                 return _value(choice, value, path)
             except _Misfit:
                 continue
         raise _Misfit(_expected(path, " or ".join(getattr(choice, "__name__", str(choice)) for choice in arguments)))
+    if not arguments:
+        raise TypeError(f"{path}: say of what {hint!r} consists")
     if origin in (list, tuple, Sequence):
         return _array(origin, arguments, value, path)
     if origin in (dict, Mapping) and arguments[0] is str:
         if not isinstance(value, dict):
             raise _Misfit(_expected(path, "an object"))
         members = cast("dict[str, object]", value)
-        return {name: _value(arguments[1], member, f"{path}.{name}") for name, member in members.items()}
+        return {name: _value(arguments[1], member, f"{path}[…]") for name, member in members.items()}
     raise TypeError(f"{path}: JSON gives no {hint!r}")
+
+
+def _float(value: Any, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise _Misfit(_expected(path, "a number of that size")) from None
 
 
 def _array(origin: object, arguments: tuple[Any, ...], value: object, path: str) -> object:

@@ -147,9 +147,9 @@ class KeyCache:
         return held.by_kid.get(kid)
 
     def lookup(self, kid: str, now: Instant, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
-        """What to do for a token that names *kid*; without *may_fetch*, nothing that opens a fetch."""
+        """What to do for a token that names *kid*; without *may_fetch*, nothing that opens or awaits one in vain."""
         self._expire_ticket(now)
-        may_fetch = may_fetch and self._may_fetch(now)
+        may_wait, may_fetch = may_fetch, may_fetch and self._may_fetch(now)
         timings = self._timings
         held = self._held
         age = elapsed(held.since, now) if held else 0.0
@@ -160,7 +160,7 @@ class KeyCache:
                 return Hit(keys)
             if age <= timings.stale:
                 return Hit(keys, refresh=self._begin(now) if may_fetch else None)
-            if self._open:
+            if self._open and may_wait:
                 return Wait(self._open.ticket)
             return Fetch(self._begin(now)) if may_fetch else Hit(keys)
         if self._open:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from clerk_ext import (
+    APIError,
     AsyncClerk,
     AuthenticationError,
     BadRequestError,
@@ -25,6 +26,7 @@ from clerk_ext import (
 from clerk_ext.testing import FakeClerk, FakeServer
 from clerk_sessions_api.models import JSONWebKeySet, Session, SessionPage, SessionStatus
 from tests.recorded import validate_exchange
+from tests.transport.loopback import Loopback, config_at, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -216,6 +218,18 @@ def test_revoke_that_fails(clerk: Clerk, revocations: Revocations) -> None:
         clerk.sessions.revoke("sess_missing")
 
     assert 0 == len(revocations)
+
+
+@pytest.mark.parametrize(("answer", "noted"), [(None, 1), (b"junk", 1), (502, 1), (401, 0)], ids=str)
+def test_revoke_whose_answer_is_lost(world: World, answer: object, noted: int, revocations: Revocations) -> None:
+    """Where Clerk may have revoked the session, it counts as revoked here: only a plain no leaves it."""
+    script = answer if answer is None else reply(answer) if isinstance(answer, int) else reply(200, answer)
+    with Loopback.script(script) as server:
+        clerk = world.clerk(config_at(server.url, timeout=0.2), revocations=revocations)
+        with pytest.raises(APIError):
+            clerk.sessions.revoke("sess_1")
+
+    assert noted == len(revocations)
 
 
 def test_revoke_without_revocations(world: World, server: FakeServer, session: FakeSession) -> None:

@@ -403,13 +403,34 @@ def test_every_httpx_error_is_known() -> None:
 @pytest.mark.parametrize("in_body", [False, True], ids=["head", "body"])
 @pytest.mark.parametrize("error", every_httpx_error(), ids=lambda error: type(error).__name__)
 def test_no_httpx_error_crosses(world: World, error: Exception, in_body: bool) -> None:
-    """Whatever httpx raises, before an answer or within it, the caller sees ours, with httpx's for its cause."""
+    """Whatever httpx raises, before an answer or within it, the caller sees ours, with httpx's for its cause.
+
+    Errors that quote what is on the wire come as a copy that does not.
+    """
     clerk = world.clerk(config_at("https://api.example"), transport=Raising(error, in_body=in_body))
     seen = failure(clerk, "revoke")
 
     assert type(seen) is APIConnectionError
-    assert error is seen.__cause__
+    assert type(error) is type(seen.__cause__)
+    assert (error is seen.__cause__) != isinstance(error, httpx.ProtocolError)
     assert not isinstance(seen, (httpx.HTTPError, httpx.StreamError))
+
+
+BROKEN_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN_STATUS = b""
+
+
+@pytest.mark.parametrize("head", [BROKEN_CHUNK, BROKEN_STATUS], ids=["chunk header", "status line"])
+def test_broken_http_shows_no_token(world: World, head: bytes) -> None:
+    """A broken exchange is not quoted: the bytes where it broke may be a token that was minted."""
+    minted = "eyJ" + "minted"
+    with Loopback.script(head + b'{"object":"token","jwt":"' + minted.encode() + b'"}\r\n\r\n') as server:
+        clerk = world.clerk(config_at(server.url))
+        with pytest.raises(APIConnectionError) as caught:
+            clerk.sessions.create_token("sess_1")
+
+    assert isinstance(caught.value.__cause__, httpx.RemoteProtocolError)
+    assert minted not in everything_shown(caught.value)
 
 
 @pytest.mark.parametrize("error", [httpx.ReadError("x"), ZeroDivisionError(), KeyboardInterrupt()])

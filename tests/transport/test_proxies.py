@@ -94,3 +94,27 @@ def test_key_set_through_the_proxy(
 
     assert session.id == claims.session_id == found.id
     assert ["frontend.clerk.invalid", "api.clerk.invalid"] == [request.host for request in fake.requests]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "foo://127.0.0.1:1"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
+    ],
+)
+def test_environment_that_cannot_work(world: World, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """A proxy or certificate file that the environment names and is none: a connection error, with its cause."""
+    from clerk_ext import transport
+
+    transport._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setenv(variable, value)
+    try:
+        with pytest.raises(APIConnectionError) as caught:
+            world.clerk(config_at("https://api.example")).sessions.get("sess_1")
+    finally:
+        transport._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+    assert caught.value.__cause__ is not None
+    assert type(caught.value.__cause__).__name__ in str(caught.value)

@@ -616,3 +616,11 @@ def test_any_payload(payload: dict[str, Any]) -> None:
     assert said["org_id"] is not None or (None, None, ()) == (read.org_slug, read.org_role, read.org_permissions)
     assert read.version == 1 or all(_PERMISSION.fullmatch(permission) for permission in read.org_permissions)
     assert repr(read) == repr(SessionClaims("acme", json.loads(json.dumps(payload))))
+
+
+def test_hashes_differ_by_token() -> None:
+    """Claims of different tokens spread over a dictionary, and equal ones meet in it."""
+    one, other = (SessionClaims("acme", {**BASE, "sid": sid}) for sid in ("sess_1", "sess_2"))
+
+    assert hash(one) != hash(other)
+    assert {one: 1} == {SessionClaims("acme", {**BASE, "sid": "sess_1"}): 1}

@@ -593,7 +593,7 @@ def test_switch_that_is_no_bool(field: str, value: Any) -> None:
     assert "True or False" in error.message
 
 
-@pytest.mark.parametrize("value", ["", None, 5, b"acme"], ids=repr)
+@pytest.mark.parametrize("value", ["", None, 5, b"acme", "a\nb", "\ud800"], ids=ascii)
 def test_bad_name(value: Any) -> None:
     """A tenant has a name."""
     error = refused(name=value)

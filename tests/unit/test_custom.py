@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import typing
 from collections.abc import Mapping, Sequence  # noqa: TC003 - hints are resolved when claims are read
 from typing import Annotated, Any, Literal, NotRequired, Optional, Required, TypedDict, assert_type
 
@@ -133,7 +134,7 @@ def test_each_call_gives_a_new_object() -> None:
         ({"tags": ["a", 1]}, "the claim tags[1] is not a string"),
         ({"scores": [True]}, "the claim scores[0] is not a number"),
         ({"limits": []}, "the claim limits is not an object"),
-        ({"limits": {"x": "1"}}, "the claim limits.x is not an integer"),
+        ({"limits": {"x": "1"}}, "the claim limits[…] is not an integer"),
         ({"extra": 1}, "the claim extra is not Mapping or NoneType"),
         ({"point": [1]}, "the claim point is not an array of 2"),
         ({"point": ["a", 1]}, "the claim point[0] is not an integer"),
@@ -151,6 +152,54 @@ def test_misfit_names_the_claim(changed: dict[str, object], said: str) -> None:
     assert f"The token's custom claims do not fit Settings: {said}." == caught.value.message
     assert Reason.TOKEN_VERIFICATION_FAILED == caught.value.reason
     assert caught.value.__context__ is None  # the cause would show the value in tracebacks
+
+
+@attrs.define
+class Strict:
+    """A class with a validator of its own."""
+
+    size: int = attrs.field(validator=attrs.validators.lt(5))
+    ratio: float | int | None = None
+
+
+def test_validator_that_refuses() -> None:
+    """A validator's error becomes a refusal, without the value that it shows."""
+    with pytest.raises(TokenVerificationError) as caught:
+        claims(size=777).custom(Strict)
+
+    assert "777" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_union_prefers_the_very_type() -> None:
+    """An integer stays one where int is among the choices."""
+    read = claims(size=1, ratio=3).custom(Strict).ratio
+
+    assert (3, int) == (read, type(read))
+
+
+class Floating(TypedDict):
+    """A number."""
+
+    value: float
+
+
+def test_number_too_large_for_a_float() -> None:
+    """An integer that no float can hold is a misfit, not an OverflowError."""
+    with pytest.raises(TokenVerificationError, match="not a number of that size"):
+        claims(value=10**400).custom(Floating)
+
+
+class Bare(TypedDict):
+    """A generic type that does not say of what."""
+
+    value: typing.List  # type: ignore[type-arg]  # noqa: UP006
+
+
+def test_bare_generic_is_the_programmers_error() -> None:
+    """Of what a list consists has to be said, or plain list written."""
+    with pytest.raises(TypeError, match="say of what"):
+        claims(value=[]).custom(Bare)
 
 
 def test_missing_claim() -> None:

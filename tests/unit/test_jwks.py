@@ -465,6 +465,15 @@ def test_ticket_that_was_never_given() -> None:
     assert Fetch(1) == driver.lookup()
 
 
+def test_last_look_up_uses_what_is_held() -> None:
+    """Who has waited in vain before and will not wait again gets the keys at hand, although a fetch is open."""
+    driver = holding(700.0)
+    ticket = driver.begin()
+
+    assert Wait(ticket) == driver.cache.lookup(KID, driver.now)
+    assert Hit(OLD) == driver.cache.lookup(KID, driver.now, may_fetch=False)
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["by its ticket", "whichever it is"])
 def test_abandoned_fetch_was_never_begun(named: bool) -> None:
     """The driver is gone (a fork, a closed loop), which says nothing of the server: the next one may fetch at once."""

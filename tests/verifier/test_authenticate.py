@@ -122,7 +122,7 @@ def test_broken_revocations(world: World, bench: Bench, caplog: pytest.LogCaptur
     with pytest.raises(RevocationUnavailable) as unavailable:
         clerk.authenticate_token(bench.token())
 
-    assert isinstance(unavailable.value.__cause__, OSError)
+    assert unavailable.value.__cause__ is None  # its text may show claims
     assert ["tenant acme: is_revoked raised OSError"] == [
         record.getMessage()
         for record in caplog.records
