@@ -61,6 +61,16 @@ class FrontDoor(Generic[P]):
         self._instance: Instance | None = None
         self._made_calls: SessionCalls | None = None
 
+    @staticmethod
+    def _check(config: object, transport: object, kind: str) -> None:
+        if not isinstance(config, ClerkConfig):
+            raise TypeError(f"config: give a ClerkConfig, not {type(config).__name__}.")
+        if transport is not None:
+            import httpx
+
+            if not isinstance(transport, getattr(httpx, kind)):
+                raise TypeError(f"transport: give an httpx.{kind}, not {type(transport).__name__}.")
+
     @classmethod
     def _sharing(cls, judge: Judge, pool: P, *, owns_pool: bool) -> Self:
         """A client on a judge and a pool that others use too."""
@@ -128,6 +138,7 @@ class Clerk(FrontDoor[Pool]):
         transport: httpx.BaseTransport | None = None,
         revocations: RevocationCheck | None = None,
     ) -> None:
+        self._check(config, transport, "BaseTransport")
         pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
@@ -327,6 +338,7 @@ class AsyncClerk(FrontDoor[AsyncPool]):
         transport: httpx.AsyncBaseTransport | None = None,
         revocations: RevocationCheck | None = None,
     ) -> None:
+        self._check(config, transport, "AsyncBaseTransport")
         pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 

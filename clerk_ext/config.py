@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from clerk_ext.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from typing import Self
@@ -119,6 +121,10 @@ class ClerkConfig:
         Raises:
             ConfigurationError: A value cannot work, or a variable asks for what is not supported (satellites).
         """
-        from clerk_ext.config_checks import settings_of
+        from clerk_ext.config_checks import by_variable, settings_of
 
-        return cls(**settings_of(os.environ if environ is None else environ))
+        settings = settings_of(os.environ if environ is None else environ)
+        try:
+            return cls(**settings)
+        except ConfigurationError as fault:
+            raise by_variable(fault) from None

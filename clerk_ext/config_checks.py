@@ -29,6 +29,28 @@ def _fault(field: str, message: str) -> NoReturn:
     raise ConfigurationError(field, message) from None
 
 
+_EXAMPLES = {
+    "api_url": "https://api.clerk.com/v1",
+    "jwks_url": "https://clerk.example.com/.well-known/jwks.json",
+    "proxy_url": "https://app.example.com/__clerk",
+}
+_VARIABLES = {
+    "publishable_key": "CLERK_PUBLISHABLE_KEY",
+    "secret_key": "CLERK_SECRET_KEY",
+    "jwt_key": "CLERK_JWT_KEY",
+    "proxy_url": "CLERK_PROXY_URL",
+    "authorized_parties": "CLERK_AUTHORIZED_PARTIES",
+    "api_url": "CLERK_API_URL",
+    "api_version": "CLERK_API_VERSION",
+}
+
+
+def by_variable(fault: ConfigurationError) -> ConfigurationError:
+    """The same fault, told to somebody who wrote environment variables."""
+    variable = _VARIABLES.get(fault.field)
+    return fault if variable is None else ConfigurationError(fault.field, f"{fault.message} (variable {variable})")
+
+
 def check_and_derive(config: ClerkConfig) -> None:
     """Check every setting of *config*, normalise collections and URLs, and fill the fields that are derived.
 
@@ -212,7 +234,7 @@ def _host_of_publishable_key(key: str) -> str:
 
 def _url(field: str, value: object, allow_http: bool) -> str:
     """An absolute URL of a DNS host or of this machine, without userinfo, query and fragment."""
-    example = "such as 'https://clerk.example.com'"
+    example = f"such as {_EXAMPLES.get(field, 'https://clerk.example.com')!r}"
     if not isinstance(value, str) or _NOT_PRINTED.search(value):
         _fault(field, f"write an https URL in ASCII, {example}.")
     try:

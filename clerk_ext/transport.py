@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from clerk_ext.config import ClerkConfig
     from clerk_sessions_api import AuthenticatedClient
+    from clerk_sessions_api.models import ErrorDetail
 
 T = TypeVar("T")
 
@@ -132,16 +133,15 @@ def _name(request: httpx.Request) -> str:
 
 def _status_error(what: str, response: httpx.Response, clock: Callable[[], float]) -> APIStatusError:
     """The error for an error status; whatever the body is, the status stays."""
-    from clerk_sessions_api.errors import UnexpectedBody
-    from clerk_sessions_api.models import ErrorBody
-
     try:
-        body = ErrorBody.from_dict(response.json())
-    except (UnexpectedBody, ValueError, RecursionError):
-        body = None
-    details = body.errors if body else []
+        content: object = response.json()
+    except (ValueError, RecursionError):
+        content = None
+    body = cast("dict[str, object]", content) if isinstance(content, dict) else {}
+    details = _details(body.get("errors"))
     said = "; ".join(f"{detail.code}: {detail.long_message or detail.message}" for detail in details)
-    trace_id = body.clerk_trace_id if body else None
+    in_body = body.get("clerk_trace_id")
+    trace_id = in_body if isinstance(in_body, str) else None
     for header in _TRACE_HEADERS:
         trace_id = trace_id or response.headers.get(header)
     return APIStatusError.class_for(response.status_code)(
@@ -151,6 +151,24 @@ def _status_error(what: str, response: httpx.Response, clock: Callable[[], float
         clerk_trace_id=trace_id,
         retry_after=retry_after_seconds(response.headers, clock()),
     )
+
+
+def _details(entries: object) -> list[ErrorDetail]:
+    """What Clerk says of each error; a member that is missing costs neither the others nor the other errors."""
+    from clerk_sessions_api.errors import UnexpectedBody
+    from clerk_sessions_api.models import ErrorDetail
+
+    details: list[ErrorDetail] = []
+    for entry in cast("list[object]", entries) if isinstance(entries, list) else []:
+        members = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+        if not members.get("code") and not members.get("message"):
+            continue
+        message = members.get("message", "")
+        try:
+            details.append(ErrorDetail.from_dict({"code": "", "message": message, "long_message": message, **members}))
+        except UnexpectedBody:
+            continue
+    return details
 
 
 def _parse(call: Call[T], response: httpx.Response) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ def signed_in(fake: FakeClerk, company: str) -> FakeSession:
 def main() -> int:
     """Tell the story; every line of it is computed."""
     logging.getLogger("clerk_ext").addHandler(logging.NullHandler())
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # this machine's proxy, if any, is for other hosts
     acme, globex = FakeClerk("acme"), FakeClerk("globex")
     acme.add_template("hasura", claims={"role": "editor"})
     with FakeServer(acme) as acme_server, FakeServer(globex) as globex_server:

@@ -7,15 +7,35 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
-from clerk_ext.testing import FakeClerk, FakeTransport
-from tests.recorded import validate_exchange
+from clerk_ext.testing import FakeClerk, FakeRequest, FakeResponse, FakeTransport
+from tests.recorded import validate_answer, validate_exchange
 from tests.worlds import Clock, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clerk_ext import Clerk
+
+
+settings.register_profile("house", deadline=None)  # speed is measured by the benchmarks, never asserted in a test
+settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _every_exchange_is_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer of any fake instance, and each request that our client makes to it, is as the specification says."""
+    handle = FakeClerk.handle
+
+    def checked(self: FakeClerk, request: FakeRequest) -> FakeResponse:
+        response = handle(self, request)
+        ours = any(agent.startswith("clerk-ext@") for agent in request.header_values("user-agent"))
+        if isinstance(response, FakeResponse):  # a test may break the fake on purpose
+            (validate_exchange if ours else validate_answer)(request, response)
+        return response
+
+    monkeypatch.setattr(FakeClerk, "handle", checked)
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +52,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def fake(clock: Clock) -> FakeClerk:
-    """A fake Clerk instance; every exchange with it is checked against the recorded specification."""
-    instance = FakeClerk("acme", clock=clock.time)
-    instance.on_exchange.append(validate_exchange)
-    return instance
+    """A fake Clerk instance on the test's clock."""
+    return FakeClerk("acme", clock=clock.time)
 
 
 @pytest.fixture(params=["sync", "async"])

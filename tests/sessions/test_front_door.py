@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 import pytest
 
-from clerk_ext import ClerkConfig, Reason
+from clerk_ext import AsyncClerk, Clerk, ClerkConfig, Reason
 
 if TYPE_CHECKING:
-    from clerk_ext import Clerk
     from clerk_ext.testing import FakeClerk, FakeServer
     from tests.worlds import Clock, World
 
@@ -85,3 +85,20 @@ def test_repr(world: World, server: FakeServer, fake: FakeClerk, clock: Clock) -
     assert fake.secret_key[8:] not in shown
     assert "BEGIN PUBLIC" not in shown
     assert "api_url=" in shown
+
+
+@pytest.mark.parametrize("config", ["pk_test_x", None, {}])
+@pytest.mark.parametrize("front_door", [Clerk, AsyncClerk])
+def test_config_of_the_wrong_type(front_door: Any, config: object) -> None:
+    """A key in place of a ClerkConfig is refused by name."""
+    with pytest.raises(TypeError, match="config: give a ClerkConfig, not "):
+        front_door(config)
+
+
+def test_transport_of_the_other_world() -> None:
+    """A transport that cannot work is refused when it is given, not at the first call."""
+    config = ClerkConfig(frontend_api="clerk.example.com")
+    with pytest.raises(TypeError, match=r"transport: give an httpx\.BaseTransport, not AsyncHTTPTransport"):
+        Clerk(config, transport=cast("Any", httpx.AsyncHTTPTransport()))
+    with pytest.raises(TypeError, match=r"transport: give an httpx\.AsyncBaseTransport, not HTTPTransport"):
+        AsyncClerk(config, transport=cast("Any", httpx.HTTPTransport()))

@@ -151,6 +151,23 @@ def test_trace_id(world: World, body: object, headers: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
+    ("entries", "codes"),
+    [
+        ([{"code": "a", "message": "m"}], ["a"]),
+        ([{"code": "a"}, 7, {}, {"code": "b", "message": "m", "long_message": "l", "meta": {}}], ["a", "b"]),
+        ([{"message": "m"}, {"code": 7, "message": "m"}], [""]),
+    ],
+)
+def test_incomplete_error_body(world: World, entries: list[Any], codes: list[str]) -> None:
+    """A member that is missing costs neither the others of its error nor the other errors."""
+    with Loopback.script(reply(422, {"errors": entries})) as server:
+        error = failure(world.clerk(config_at(server.url)), "revoke")
+
+    assert isinstance(error, UnprocessableEntityError)
+    assert codes == [detail.code for detail in error.errors]
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",

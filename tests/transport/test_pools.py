@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -244,7 +244,7 @@ def test_context_managers() -> None:
         assert asyncio.run(asynchronous())
 
 
-def test_closed_in_between(clock: Clock, runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_in_between(clock: Clock, runner: asyncio.Runner) -> None:
     """A call whose client another thread closes at the last moment is made again where that is safe."""
     with Loopback.script(OK) as server:
         clerk = Clerk(config_at(server.url))
@@ -253,13 +253,13 @@ def test_closed_in_between(clock: Clock, runner: asyncio.Runner, monkeypatch: py
         stale.close()
         clients = iter([stale])
         fresh = pool.client()
-        monkeypatch.setattr(pool, "client", lambda: next(clients, fresh))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pool, "client", lambda: next(clients, fresh))
 
-        assert "sess_1" == clerk.sessions.get("sess_1").id
-        clients = iter([stale])
-        with pytest.raises(APIConnectionError, match="closed"):
-            clerk.sessions.revoke("sess_1")
-        monkeypatch.undo()
+            assert "sess_1" == clerk.sessions.get("sess_1").id
+            clients = iter([stale])
+            with pytest.raises(APIConnectionError, match="closed"):
+                clerk.sessions.revoke("sess_1")
         clerk.close()
 
         async def asynchronous() -> None:
@@ -295,13 +295,13 @@ class Gate:
         self._lock.release()
 
 
-def test_one_client_for_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_client_for_all_threads() -> None:
     """Threads that come first together, all of them before there is a client, get the same one."""
     pool = Pool()
-    monkeypatch.setattr(pool, "_lock", Gate(4))
-    with ThreadPoolExecutor(4) as threads:
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as threads:
+        patch.setattr(pool, "_lock", Gate(4))
         clients = [threads.submit(pool.client) for _ in range(4)]
-    monkeypatch.undo()
+        wait(clients)
     pool.close()
 
     assert 1 == len({id(client.result()) for client in clients})

@@ -872,3 +872,25 @@ def test_any_url(field: str, text: str) -> None:
             blamed = error.field
 
         assert field == blamed
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({}, "CLERK_PUBLISHABLE_KEY"),
+        ({"CLERK_SECRET_KEY": "nonsense"}, "CLERK_SECRET_KEY"),
+        ({"CLERK_SECRET_KEY": "sk_test_x", "CLERK_API_URL": "nonsense"}, "CLERK_API_URL"),
+    ],
+)
+def test_environment_faults_name_the_variable(environ: dict[str, str], variable: str) -> None:
+    """Who writes variables is told which one; the field is named as well."""
+    with pytest.raises(ConfigurationError) as caught:
+        ClerkConfig.from_env(environ)
+
+    assert f"(variable {variable})" in caught.value.message
+    assert variable.removeprefix("CLERK_").lower() == caught.value.field
+
+
+def test_examples_are_of_the_field() -> None:
+    """A wrong Backend API address is not answered with an example of a Frontend API's, to which no secret should go."""
+    assert "https://api.clerk.com/v1" in refused(secret_key=SECRET, api_url="api.clerk.com").message
