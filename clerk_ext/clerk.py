@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from clerk_ext.carriers import Instance, carried_by
 from clerk_ext.config import ClerkConfig
 from clerk_ext.errors import Reason, TokenVerificationError
 from clerk_ext.requests import RequestState, signed_in, signed_out
 from clerk_ext.tokens.judge import UNCHANGED, Judge, Unchanged
 from clerk_ext.tokens.ring import KeyRing
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
-from clerk_ext.transport import AsyncPool, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,12 +19,13 @@ if TYPE_CHECKING:
     import httpx
 
     from clerk_ext.calls import SessionCalls
-    from clerk_ext.carriers import RequestLike
+    from clerk_ext.carriers import Instance, RequestLike
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.sessions import AsyncSessions, Sessions
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.explanation import Explanation
     from clerk_ext.tokens.tally import Stats
+    from clerk_ext.transport import AsyncPool, Pool
     from clerk_sessions_api.models import JSONWebKeySet
 
 
@@ -100,6 +99,8 @@ class FrontDoor(Generic[P]):
 
     def _carried_by(self, request: RequestLike) -> str | RequestState:
         """The token of a request, or the state of one that brings none to verify."""
+        from clerk_ext.carriers import Instance, carried_by  # hashlib and more, which who passes tokens does not need
+
         if self._instance is None:
             self._instance = Instance.of(self.config.publishable_key)
         carried = carried_by(request, self._instance, self.config.clock())
@@ -120,7 +121,7 @@ class FrontDoor(Generic[P]):
         return f"{type(self).__name__}({self.config!r})"
 
 
-class Clerk(FrontDoor[Pool]):
+class Clerk(FrontDoor["Pool"]):
     """One Clerk instance: verifies its session tokens and calls its session endpoints.
 
     Threads may share it; a fork may inherit it. Nothing is sent before it is needed.
@@ -139,6 +140,8 @@ class Clerk(FrontDoor[Pool]):
         revocations: RevocationCheck | None = None,
     ) -> None:
         self._check(config, transport, "BaseTransport")
+        from clerk_ext.transport import Pool
+
         pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
@@ -319,7 +322,7 @@ class Clerk(FrontDoor[Pool]):
         self.close()
 
 
-class AsyncClerk(FrontDoor[AsyncPool]):
+class AsyncClerk(FrontDoor["AsyncPool"]):
     """The same as `Clerk`, awaited, on asyncio.
 
     Event loops may share it; each has its own connections. Tokens are verified on the loop itself: it takes less time
@@ -339,6 +342,8 @@ class AsyncClerk(FrontDoor[AsyncPool]):
         revocations: RevocationCheck | None = None,
     ) -> None:
         self._check(config, transport, "AsyncBaseTransport")
+        from clerk_ext.transport import AsyncPool
+
         pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 

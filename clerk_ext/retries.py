@@ -15,11 +15,10 @@ _TRANSIENT = frozenset({500, 502, 503, 504})
 _TOO_MANY_REQUESTS = 429
 _FAR = 1e9  # what no server means, yet a number that can be waited for
 # The three forms of RFC 9110 5.6.7, and nothing else of what a reader of human dates would understand.
-_HTTP_DATE = re.compile(
+_HTTP_DATE = (
     r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
     r"|[A-Z][a-z]{5,8}, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT"
-    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",
-    re.ASCII,
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}"
 )
 
 
@@ -87,7 +86,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return min(float(value), _FAR)
-    if not _HTTP_DATE.fullmatch(value):
+    if not re.fullmatch(_HTTP_DATE, value, re.ASCII):
         return None
     from dateutil import parser
 

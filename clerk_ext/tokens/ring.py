@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from clerk_ext.forks import mend_after_fork
-from clerk_ext.retries import retry_after_seconds
 from clerk_ext.tokens.jwks import KeyCache, Timings
 from clerk_ext.tokens.tally import Tally
 
@@ -178,6 +177,8 @@ class KeyRing:
             FetchFailed: The answer is not to be read.
         """
         if response.status_code != 200:
+            from clerk_ext.retries import retry_after_seconds
+
             retry_after = retry_after_seconds(response.headers, self.config.clock())
             raise FetchFailed(f"the server answered {response.status_code}", retry_after)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
