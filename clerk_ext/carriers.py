@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import attrs
 
 from clerk_ext.errors import Reason, TokenVerificationError
-from clerk_ext.tokens.token import unverified_claims
+from clerk_ext.tokens.token import SESSION, parse, unverified_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeGuard
 
 
 class HasHeaders(Protocol):
@@ -36,6 +37,7 @@ RequestLike: TypeAlias = HasHeaders | Mapping[str, Any]
 
 # What machine tokens, OAuth access tokens and API keys of Clerk begin with: other credentials than sessions.
 _MACHINE_PREFIXES = ("mt_", "oat_", "ak_")
+_BLANKS = " \t"
 
 
 @attrs.frozen
@@ -98,10 +100,12 @@ def carried_by(request: RequestLike, instance: Instance, now: float) -> str | To
 
 def _bearer(authorization: str) -> str | None:
     """The token of an Authorization header: of the scheme Bearer (RFC 6750 2.1) in any letter case, or bare."""
-    scheme, _, rest = authorization.strip().partition(" ")
-    if not rest:
-        return None if scheme.lower() == "bearer" else scheme or None
-    return rest.strip() if scheme.lower() == "bearer" else None
+    for credentials in authorization.split(","):  # servers and dicts join several headers (RFC 9110 5.2)
+        scheme, *rest = credentials.split(None, 1) or ("",)
+        if rest and scheme.lower() == "bearer":
+            return rest[0].strip()
+    words = authorization.split()
+    return words[0] if len(words) == 1 and words[0].lower() != "bearer" else None
 
 
 def _cookies(header: str) -> Iterator[tuple[str, str]]:
@@ -112,10 +116,11 @@ def _cookies(header: str) -> Iterator[tuple[str, str]]:
     for pair in header.split(";"):
         name, found, value = pair.partition("=")
         if found:
-            value = value.strip()
+            # Not all that Python takes for white space: a cookie called U+00A0 and __session is another one.
+            value = value.strip(_BLANKS)
             if len(value) > 1 and value[0] == value[-1] == '"':
                 value = value[1:-1]
-            yield name.strip(), value
+            yield name.strip(_BLANKS), value
 
 
 def _by_cookie(cookies: Mapping[str, str], instance: Instance, now: float) -> str | TokenVerificationError:
@@ -135,12 +140,21 @@ def _by_cookie(cookies: Mapping[str, str], instance: Instance, now: float) -> st
             Reason.CLIENT_UAT_BUT_NO_SESSION_TOKEN, "The browser is signed in, but brings no session token."
         )
     issued = _number(unverified_claims(token), "iat")
-    if issued is not None and issued < client_uat:
+    if issued is not None and issued < client_uat and _looks_like_a_session_token(token):
         return TokenVerificationError(
             Reason.SESSION_TOKEN_IAT_BEFORE_CLIENT_UAT,
             "The session token is older than the browser's latest sign-in (cookie __client_uat).",
         )
     return token
+
+
+def _looks_like_a_session_token(token: str) -> bool:
+    """Whether its header is a session token's; if not, its verification tells more than its age does."""
+    try:
+        parse(token, SESSION, {})
+    except TokenVerificationError:
+        return False
+    return True
 
 
 def _uses_suffix(cookies: Mapping[str, str], instance: Instance, now: float) -> bool:
@@ -150,17 +164,19 @@ def _uses_suffix(cookies: Mapping[str, str], instance: Instance, now: float) -> 
     """
     if instance.suffix is None:
         return False
-    suffixed, plain = cookies.get(f"__session_{instance.suffix}"), cookies.get("__session")
-    suffixed_uat, plain_uat = cookies.get(f"__client_uat_{instance.suffix}"), cookies.get("__client_uat")
-    if plain is not None:
-        issuer = (unverified_claims(plain) or {}).get("iss")
-        if not isinstance(issuer, str):
+    # An empty cookie, as sign-out may leave one, counts as absent.
+    suffixed, plain = cookies.get(f"__session_{instance.suffix}", ""), cookies.get("__session", "")
+    suffixed_uat, plain_uat = cookies.get(f"__client_uat_{instance.suffix}", ""), cookies.get("__client_uat", "")
+    plain_says = unverified_claims(plain)
+    if plain:
+        issuer = (plain_says or {}).get("iss")
+        if not isinstance(issuer, str) or not issuer:
             return False
-        if issuer.partition("://")[2] != instance.host:
+        if issuer.rpartition("://")[2] != instance.host:
             return True
-    if suffixed is None and suffixed_uat is None:
+    if not suffixed and not suffixed_uat:
         return False
-    plain_says, suffixed_says = unverified_claims(plain or ""), unverified_claims(suffixed or "")
+    suffixed_says = unverified_claims(suffixed)
     if suffixed_uat != "0" and plain_uat != "0":
         if (_number(plain_says, "iat") or 0) > (_number(suffixed_says, "iat") or 0):
             return False
@@ -171,7 +187,7 @@ def _uses_suffix(cookies: Mapping[str, str], instance: Instance, now: float) -> 
         expires = _number(suffixed_says, "exp")
         if expires is not None and expires <= now:
             return False
-    return not (suffixed is not None and suffixed_uat is None)
+    return bool(suffixed_uat)
 
 
 def _number(claims: Mapping[str, Any] | None, name: str) -> float | None:
@@ -181,19 +197,27 @@ def _number(claims: Mapping[str, Any] | None, name: str) -> float | None:
 
 def _pairs(request: object) -> Iterator[tuple[str, str]]:
     """The header names and values of anything that has some."""
-    headers: Any = getattr(request, "headers", None)
+    headers: object = getattr(request, "headers", None)
     kind = type(request).__name__
-    scope = cast("Mapping[str, Any] | None", request if isinstance(request, Mapping) else None)
-    if scope is not None:
-        if "wsgi.version" in scope or "REQUEST_METHOD" in scope:
+    scope = cast("Mapping[str, object] | None", request if isinstance(request, Mapping) else None)
+    if headers is None and scope is not None:
+        if "REQUEST_METHOD" in scope or isinstance(scope.get("wsgi.version"), tuple):
             return _wsgi_pairs(scope)
-        headers = scope["headers"] if "headers" in scope and not isinstance(scope["headers"], str) else scope
+        # Only pairs make an ASGI scope: a client may send a header called "headers".
+        headers = scope["headers"] if _are_pairs(scope.get("headers")) else scope
     pairs: Any = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
     if callable(pairs):
-        return _text_pairs(pairs())
-    if isinstance(headers, (list, tuple)):
+        return _text_pairs(cast("Iterable[tuple[object, object]]", pairs()))
+    if _are_pairs(headers):
         return _text_pairs(headers)
     raise TypeError(f"a request has headers; of {kind} none can be read")
+
+
+def _are_pairs(headers: object) -> TypeGuard[Sequence[tuple[object, object]]]:
+    return isinstance(headers, (list, tuple)) and all(
+        isinstance(pair, (list, tuple)) and len(cast("Sequence[object]", pair)) == 2
+        for pair in cast("Sequence[object]", headers)
+    )
 
 
 def _wsgi_pairs(environ: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -202,12 +226,12 @@ def _wsgi_pairs(environ: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield name[5:].replace("_", "-"), value
 
 
-def _text_pairs(pairs: Any) -> Iterator[tuple[str, str]]:
+def _text_pairs(pairs: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
     for name, value in pairs:
         if isinstance(value, (list, tuple)):
             for single in cast("list[object]", value):
                 yield _text(name), _text(single)
-        else:
+        elif value is not None:  # as a lookup that found no header leaves it in a dict
             yield _text(name), _text(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from clerk_ext.tokens.claims import SessionClaims
 
     Status: TypeAlias = Literal["signed-in", "signed-out"]
+
+
+_NOT_FOR_HEADERS = re.compile(r"[^\x20-\x7e]")
 
 
 @attrs.frozen(kw_only=True)
@@ -50,7 +54,7 @@ class RequestState:
         return {
             "x-clerk-auth-status": self.status,
             "x-clerk-auth-reason": self.reason.value,
-            "x-clerk-auth-message": self.message or "",
+            "x-clerk-auth-message": _NOT_FOR_HEADERS.sub("?", self.message or ""),
         }
 
 

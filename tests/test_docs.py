@@ -44,6 +44,16 @@ def test_readme_block_without_an_account_runs_as_it_stands(capsys: pytest.Captur
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00:00\n", capsys.readouterr().out)
 
 
+def test_readme_block_of_requests_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The example of authenticate_request and explain_token prints what the text below it says."""
+    exec(BLOCKS[3], {})
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("signed-out {'x-clerk-auth-status': 'signed-out', ")
+    assert "\nThe session token is refused by tenant acme:\n" in printed
+    assert "(token-invalid-signature)" in printed
+
+
 def test_readme_block_of_the_endpoints_runs() -> None:
     """Each call of the list works on an instance that has such a user, session and template."""
     fake = FakeClerk("acme")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     Outcome: TypeAlias = Literal["passed", "failed", "not reached"]
 
-_MARKS: Mapping[str, str] = {"passed": "✓", "failed": "✗", "not reached": "·"}
+# ASCII, for terminals and log files of any encoding.
+_MARKS: Mapping[str, str] = {"passed": "ok", "failed": "NO", "not reached": "--"}
 
 _REMEDIES: Mapping[Reason, str] = {
     Reason.TOKEN_INVALID: "Pass the bare JWT: no quotes, no scheme, no bytes. Else it is no token of Clerk's.",

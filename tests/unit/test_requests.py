@@ -56,6 +56,18 @@ def test_reason_without_message() -> None:
     assert "" == state.headers["x-clerk-auth-message"]
 
 
+@pytest.mark.parametrize(
+    ("message", "sent"),
+    [("a\r\nset-cookie: b", "a??set-cookie: b"), ("caf\xe9 \u2713", "caf? ?"), ("\x00\t\x7f", "???"), ("~ !", "~ !")],
+)
+def test_message_cannot_break_a_header(message: str, sent: str) -> None:
+    """Whatever somebody puts into the message, its header stays one line of printable ASCII."""
+    state = RequestState(status="signed-out", tenant="acme", reason=Reason.TOKEN_INVALID, message=message)
+
+    assert message == state.message
+    assert sent == state.headers["x-clerk-auth-message"]
+
+
 @pytest.mark.parametrize("state", STATES, ids=lambda state: str(state.reason))
 def test_headers_are_the_callers(state: RequestState) -> None:
     """Each call gives a new dict; writing into one reaches nobody."""
