@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from clerk_ext.tokens.judge import Judge, Steps
+    from clerk_ext.tokens.token import Policy
 
     Outcome: TypeAlias = Literal["passed", "failed", "not reached"]
 
@@ -51,8 +52,8 @@ class CheckResult:
         name: The check, by the claim or part of the token that it looks at.
         outcome: Whether it passed, failed, or was not reached because an earlier one failed.
         reason: Why it failed.
-        message: The same for people.
-        remedy: What to do about it.
+        message: The same for people; of a check that passed, what it could not look at.
+        remedy: What to do about either.
     """
 
     name: str
@@ -63,8 +64,8 @@ class CheckResult:
 
     def __str__(self) -> str:
         line = f"{_MARKS[self.outcome]} {self.name}"
-        if self.outcome == "failed":
-            line += f": {self.message} ({self.reason})\n    {self.remedy}"
+        if self.message:
+            line += f": {self.message}{f' ({self.reason})' if self.reason else ''}\n    {self.remedy}"
         return line
 
 
@@ -135,9 +136,22 @@ def explain(judge: Judge, token: object) -> Steps[Explanation]:
         failed = [CheckResult(CHECKS[at], "failed", refusal.reason, refusal.message, remedy)]
     else:
         failed = []
-    results = [*(CheckResult(name, "passed") for name in passed), *failed]
+    unseen = _unseen(judge.policy)
+    results = [*(unseen.get(name) or CheckResult(name, "passed") for name in passed), *failed]
     results += [CheckResult(name, "not reached") for name in CHECKS[len(results) :]]
     return Explanation(judge.config.name, tuple(results))
+
+
+def _unseen(policy: Policy) -> Mapping[str, CheckResult]:
+    """What passes because nothing to compare with is configured."""
+    unseen: dict[str, CheckResult] = {}
+    if policy.issuers is None:
+        message = "No issuer is known, so that any is accepted."
+        unseen["iss"] = CheckResult("iss", "passed", None, message, "Add publishable_key, frontend_api or issuer.")
+    if policy.authorized_parties is None:
+        message = "No parties are configured: tokens that any web site obtained are accepted."
+        unseen["azp"] = CheckResult("azp", "passed", None, message, "Set authorized_parties to your frontend's origin.")
+    return unseen
 
 
 def _walk(judge: Judge, token: object, passed: list[str]) -> Steps[None]:
