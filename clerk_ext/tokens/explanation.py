@@ -167,7 +167,7 @@ def _walk(judge: Judge, token: object, passed: list[str]) -> Steps[None]:
     if judge.at_hand(parsed) is None:
         yield from judge.find_key(parsed)
     passed += [_KEY, _SIGNATURE]
-    claims = claims_of(parsed)
+    claims = claims_of(parsed.payload)
     passed.append(_PAYLOAD)
     now = judge.config.clock()
     for check in SESSION.checks:

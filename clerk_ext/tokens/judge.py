@@ -79,11 +79,12 @@ class Judge:
         factory=dict[str, tuple[str | None, str | None]], init=False
     )
     policy: Policy = attrs.field(init=False)
-    remembered: RememberedTokens = attrs.field(init=False)
+    remembered: RememberedTokens | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.policy = _policy_of(self.config)
-        self.remembered = RememberedTokens(self.config.token_cache_size)
+        size = self.config.token_cache_size
+        self.remembered = RememberedTokens(size) if size else None
 
     def with_policy(self, **changes: object) -> Judge:
         """A judge of another policy: the same keys, revocations and counts, and no verified token of this one's.
@@ -101,7 +102,10 @@ class Judge:
             TokenVerificationError: The session was revoked since.
             RevocationUnavailable: Whether it was cannot be told.
         """
-        found = self.remembered.get(token) if isinstance(token, str) else None
+        remembered = self.remembered
+        if remembered is None or not isinstance(token, str):
+            return None
+        found = remembered.get(token)
         if found is None:
             return None
         now = self.config.clock()
@@ -112,7 +116,7 @@ class Judge:
             if keys is None:
                 return None
             if found.key not in keys:
-                self.remembered.drop(found)
+                remembered.drop(found)
                 return None
         claims = found.claims
         if self.revocations is not None:
@@ -140,7 +144,7 @@ class Judge:
             unavailable=tally.unavailable,
             fetches=dict(tally.fetches),
             keys=len(self.ring) if self.config.pem_key is None else 1,
-            remembered=len(self.remembered),
+            remembered=0 if self.remembered is None else len(self.remembered),
         )
 
     def parse(self, token: object, door: Door) -> ParsedToken:
@@ -202,8 +206,8 @@ class Judge:
             return ()
         yield answer
         known = {key.thumbprint for key in tried}
-        held = self.ring.peek(kid, self.config.clock())
-        return tuple(key for key in held or () if key.thumbprint not in known)
+        # Not peek: with a short jwks_fresh what has just come may not be fresh any more.
+        return tuple(key for key in self.ring.usable(kid) if key.thumbprint not in known)
 
     def prewarm(self) -> Steps[None]:
         """Have a fresh key set at hand.
@@ -231,7 +235,7 @@ class Judge:
         if self.revocations is not None:
             self.refuse_revoked(self.revocations, claims)
         self.ring.tally.verified += 1
-        if self.config.token_cache_size:
+        if self.remembered is not None:
             begins, ends = validity(payload, self.policy)
             kid = None if self.config.pem_key is not None else token.kid
             self.remembered.add(Remembered(token.text, kid, key, begins, ends, claims), now)
@@ -249,7 +253,7 @@ class Judge:
             if len(known) >= _MAX_KNOWN_HEADERS:
                 known.clear()
             known[token.header_segment] = (token.kid, token.category)
-        claims = claims_of(token)
+        claims = claims_of(token.payload)
         check_claims(claims, token.category, door, self.policy, now)
         return claims
 

@@ -1,15 +1,16 @@
 """Verified tokens, remembered so that the next request with the same token costs no signature check.
 
-Bounded, and made so that a flood of tokens that are seen once cannot push out those that are in use: this is the CLOCK
-algorithm with counters. A hit adds to the token's counter, up to three. When room is needed, a hand goes round, takes
-one off each counter that it meets, and the first token that has none. A newcomer has none, and finds no room where all
-that the hand meets is in use. A hit takes no lock; room is made under one.
+Bounded, and made so that a flood of tokens that are seen once cannot push out those that are in use (the S3-FIFO
+algorithm). Newcomers wait in a short queue. Who was seen again by the time it reaches the end joins the tokens in use,
+the others go, and only their keys are kept for a while: who comes back then joins the tokens in use at once. Those go
+round; a hit adds to a token's counter, up to three, each round takes one off, and who has none left goes. A hit takes
+no lock; room is made under one.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
 from clerk_ext.forks import mend_after_fork
@@ -56,23 +57,36 @@ class Remembered:
         self.claims: SessionClaims = claims
         self.uses: int = 0
 
+    def renew(self, other: Remembered) -> None:
+        """Take over the newer verdict on the same token; of another one that ends alike, nothing."""
+        if self.token == other.token:
+            self.kid, self.key, self.claims = other.kid, other.key, other.claims
+            self.valid_from, self.valid_until = other.valid_from, other.valid_until
+
 
 class RememberedTokens:
-    """At most *size* verified tokens of one policy; with 0, none."""
+    """At most *size* verified tokens of one policy."""
 
-    __slots__ = ("__weakref__", "_by_key", "_lock", "_round", "_size")
+    __slots__ = ("__weakref__", "_by_key", "_gone", "_in_use", "_lock", "_newcomers", "_size")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._by_key: dict[str, Remembered] = {}
-        self._round: deque[Remembered] = deque()
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._in_use: deque[Remembered] = deque()
         self.after_fork()
         mend_after_fork(self)
 
     def after_fork(self) -> None:
         """A thread of the parent may hold the lock, or have been in the midst of making room."""
         self._lock = threading.Lock()
-        self._round = deque(self._by_key.values())
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Leave out of the queues what is not remembered any more."""
+        in_use = set(map(id, self._in_use))
+        self._newcomers: deque[Remembered] = deque(r for r in self._by_key.values() if id(r) not in in_use)
+        self._in_use = deque(r for r in self._in_use if self._by_key.get(_key_of(r.token)) is r)
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -88,32 +102,51 @@ class RememberedTokens:
 
     def add(self, remembered: Remembered, now: float) -> None:
         """Remember a token that was verified just now, at *now* in Unix seconds, if there is room for it."""
-        key = remembered.token[-_KEY_LENGTH:]
+        key = _key_of(remembered.token)
         with self._lock:
-            if key not in self._by_key and not self._has_room(now):
-                return
-            # A token of the same key stays in the round, where the hand will see that it is not the one remembered.
-            self._by_key[key] = remembered
-            self._round.append(remembered)
+            held = self._by_key.get(key)
+            if held is not None:
+                held.renew(remembered)
+            elif len(self._by_key) < self._size or self._has_made_room(now):
+                self._by_key[key] = remembered
+                came_back = key in self._gone
+                if came_back:
+                    del self._gone[key]
+                (self._in_use if came_back else self._newcomers).append(remembered)
+                if len(self._newcomers) + len(self._in_use) > 2 * self._size:
+                    self._tidy()
 
-    def _has_room(self, now: float) -> bool:
-        if len(self._by_key) < self._size:
-            return True
-        for _ in range(min(_MOST_STEPS, len(self._round))):
-            met = self._round.popleft()
-            key = met.token[-_KEY_LENGTH:]
+    def _has_made_room(self, now: float) -> bool:
+        for _ in range(_MOST_STEPS):
+            is_newcomer = len(self._newcomers) > self._size // 10 or not self._in_use
+            queue = self._newcomers if is_newcomer else self._in_use
+            if not queue:
+                return False
+            met = queue.popleft()
+            key = _key_of(met.token)
             if self._by_key.get(key) is not met:
                 continue
             if met.uses == 0 or met.valid_until <= now:
                 del self._by_key[key]
+                if is_newcomer:
+                    self._note_gone(key)
                 return True
-            met.uses -= 1
-            self._round.append(met)
+            met.uses = 0 if is_newcomer else met.uses - 1
+            self._in_use.append(met)
         return False
+
+    def _note_gone(self, key: str) -> None:
+        self._gone[key] = None
+        if len(self._gone) > self._size:
+            self._gone.popitem(last=False)
 
     def drop(self, remembered: Remembered) -> None:
         """Forget a token whose verdict does not hold any more."""
         with self._lock:
-            key = remembered.token[-_KEY_LENGTH:]
+            key = _key_of(remembered.token)
             if self._by_key.get(key) is remembered:
                 del self._by_key[key]
+
+
+def _key_of(token: str) -> str:
+    return token[-_KEY_LENGTH:]

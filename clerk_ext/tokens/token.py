@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_TOKEN_LENGTH = 16_384
 # What bounds the work on a header before its signature is known to be good.
-MAX_HEADER_LENGTH, MAX_HEADER_MEMBERS = 4_096, 64
+MAX_HEADER_LENGTH, MAX_HEADER_COMMAS, MAX_HEADER_BRACKETS = 1_024, 16, 8
 MAX_DEPTH = 32
 _ROUNDING = 0.001  # seconds; sums of floats differ by less than this at the order in which they are added
 MAX_TIME = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that a datetime can hold
@@ -147,9 +147,11 @@ def split(token: object, known_headers: KnownHeaders) -> ParsedToken:
     first, last = text.find(b"."), text.rfind(b".")
     if first == last or text.find(b".", first + 1) != last:
         refuse(Reason.TOKEN_INVALID, "The token does not consist of three parts with dots between them.")
+    if first > MAX_HEADER_LENGTH:
+        refuse(Reason.TOKEN_TOO_LARGE, f"The token's header is longer than {MAX_HEADER_LENGTH} characters.")
     header_segment = token[:first]
     known = known_headers.get(header_segment)
-    header = _header_bytes(text[:first]) if known is None else None
+    header = _base64url(text[:first], "header") if known is None else None
     payload = _base64url(text[first + 1 : last], "payload")
     signature = _base64url(text[last + 1 :], "signature")
     parsed = ParsedToken(token, header_segment, header, payload, signature, text[:last])
@@ -158,18 +160,12 @@ def split(token: object, known_headers: KnownHeaders) -> ParsedToken:
     return parsed
 
 
-def _header_bytes(segment: bytes) -> bytes:
-    if len(segment) > MAX_HEADER_LENGTH:
-        refuse(Reason.TOKEN_TOO_LARGE, f"The token's header is longer than {MAX_HEADER_LENGTH} characters.")
-    return _base64url(segment, "header")
-
-
 def header_of(token: ParsedToken) -> Claims:
     """The header as a JSON object that is small enough to be looked at before the signature is."""
     raw = token.header or b""
-    if raw.count(b",") > MAX_HEADER_MEMBERS or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+    if raw.count(b",") > MAX_HEADER_COMMAS or raw.count(b"[") + raw.count(b"{") > MAX_HEADER_BRACKETS:
         refuse(Reason.TOKEN_INVALID, "The token's header has too many members.")
-    return _json_object(raw, "header")
+    return _json_object(raw, "header", _HEADER)
 
 
 def key_and_class(header: Claims) -> tuple[str | None, str | None]:
@@ -216,9 +212,11 @@ def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> Verifi
     return None
 
 
-def claims_of(token: ParsedToken) -> Claims:
+def claims_of(payload: bytes) -> Claims:
     """The payload as a JSON object (RFC 7519 7.2), for a token whose signature holds."""
-    return _json_object(token.payload, "payload")
+    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _depth(payload) > MAX_DEPTH:
+        refuse(Reason.TOKEN_INVALID, f"The token's payload is nested more than {MAX_DEPTH} levels deep.")
+    return _json_object(payload, "payload", _PAYLOAD)
 
 
 def unverified_claims(token: str) -> Claims | None:
@@ -226,7 +224,7 @@ def unverified_claims(token: str) -> Claims | None:
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or token.count(".") != 2:
         return None
     try:
-        return _json_object(_base64url(token.split(".")[1].encode(), "payload"), "payload")
+        return claims_of(_base64url(token.split(".")[1].encode(), "payload"))
     except TokenVerificationError:
         return None
 
@@ -234,7 +232,7 @@ def unverified_claims(token: str) -> Claims | None:
 def claims_our_issuer(token: ParsedToken, policy: Policy) -> bool:
     """Whether the unverified payload names one of our issuers: only to decide if a fetch is worth it."""
     try:
-        issuer = claims_of(token).get("iss")
+        issuer = claims_of(token.payload).get("iss")
     except TokenVerificationError:
         return False
     return isinstance(issuer, str) and (policy.issuers is None or issuer in policy.issuers)
@@ -300,21 +298,34 @@ def _reject_constant(_: str) -> NoReturn:
     raise _Rejected
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_reject_constant, parse_float=_finite)
-_decode = _decoder.decode
-_scan = cast("Callable[[str, int], tuple[object, int]]", cast("Any", _decoder).scan_once)
+def _unread(_: str) -> float:
+    return 0.0
 
 
-def _json_object(raw: bytes, part: str) -> Claims:
-    """Parse strict JSON: UTF-8, one object, no member twice, no NaN or Infinity, not deeply nested (RFC 8725 3.7)."""
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
-        refuse(Reason.TOKEN_INVALID, f"The token's {part} is nested more than {MAX_DEPTH} levels deep.")
+class _Json:
+    """A JSON reader that takes no member twice, no NaN and no Infinity."""
+
+    def __init__(self, parse_int: Callable[[str], float] | None, parse_float: Callable[[str], float]) -> None:
+        decoder = json.JSONDecoder(
+            object_pairs_hook=_unique, parse_constant=_reject_constant, parse_int=parse_int, parse_float=parse_float
+        )
+        self.decode = decoder.decode
+        self.scan = cast("Callable[[str, int], tuple[object, int]]", cast("Any", decoder).scan_once)
+
+
+_PAYLOAD = _Json(parse_int=None, parse_float=_finite)
+# No number of a header matters, and reading long ones takes long: quadratic time, for integers.
+_HEADER = _Json(parse_int=_unread, parse_float=_unread)
+
+
+def _json_object(raw: bytes, part: str, reader: _Json) -> Claims:
+    """Parse strict JSON (RFC 8259, RFC 8725 3.7): UTF-8 without a byte order mark, one object."""
     try:
         text = raw.decode()
         # decode() looks for white space around the value, in Python, and takes as long as the rest together.
-        value, end = _scan(text, 0) if text[:1] == "{" else (None, -1)
+        value, end = reader.scan(text, 0) if text[:1] == "{" else (None, -1)
         if end != len(text):
-            value = _decode(text)
+            value = reader.decode(text)
     except (ValueError, RecursionError, StopIteration):  # StopIteration is how the scanner misses a value
         refuse(Reason.TOKEN_INVALID, f"The token's {part} is not JSON in UTF-8 with each member once.")
     if not isinstance(value, dict):
