@@ -119,10 +119,7 @@ class RememberedTokens:
     def _has_made_room(self, now: float) -> bool:
         for _ in range(_MOST_STEPS):
             is_newcomer = len(self._newcomers) > self._size // 10 or not self._in_use
-            queue = self._newcomers if is_newcomer else self._in_use
-            if not queue:
-                return False
-            met = queue.popleft()
+            met = (self._newcomers if is_newcomer else self._in_use).popleft()
             key = _key_of(met.token)
             if self._by_key.get(key) is not met:
                 continue
