@@ -207,7 +207,9 @@ class Clerk(FrontDoor["Pool"]):
 
         Raises:
             ValueError: A transport is needed and was not given.
+            TypeError: *transport* is not for asyncio.
         """
+        self._check(self.config, transport, "AsyncBaseTransport")
         pool = self._pool.as_async(transport)
         return AsyncClerk._sharing(self._judge, pool, owns_pool=True)
 

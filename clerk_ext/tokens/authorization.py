@@ -5,10 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, TypedDict, cast
-
-if TYPE_CHECKING:
-    import datetime as dt
+from typing import Final, Literal, Protocol, TypeAlias, TypedDict, cast
 
 
 class NotAsked(enum.Enum):
@@ -76,17 +73,12 @@ class Grants(Protocol):
         """Minutes since each factor was verified, at issue."""
         ...
 
-    @property
-    def issued_at(self) -> dt.datetime:
-        """When the token was issued."""
-        ...
-
 
 def prefixed(name: str) -> str:
     """Clerk's two ways to write a role or permission (``admin``, ``org:admin``) as one: with one ``org:``."""
     while name.startswith("org:"):
         name = name[4:]
-    return f"org:{name}"
+    return "org:" + name  # an f-string would write a member of a str enumeration by its Python name
 
 
 def has_role(claims: Grants, role: object) -> bool:
@@ -101,12 +93,10 @@ def has_permission(claims: Grants, permission: object) -> bool:
 
 def has_item(held: list[str], wanted: object) -> bool:
     """Whether *wanted* (``reports``, ``org:reports``, ``u:reports``) is among *held* (``o:reports``, ``uo:beta``)."""
-    if not isinstance(wanted, str) or not held or any(":" not in item for item in held):
+    if not isinstance(wanted, str) or not wanted or any(":" not in item for item in held):
         return False
     scope, colon, name = wanted.partition(":")
-    name = name.partition(":")[0]
-    if not name:  # `org:` asks for what is called org
-        name, colon = scope, ""
+    name = name.partition(":")[0] or scope  # `org:` asks for what is called org, in the organisation's
     if not colon:
         scopes = frozenset({"o", "u"})
     elif scope in _ORGANIZATION:
@@ -122,20 +112,25 @@ def has_item(held: list[str], wanted: object) -> bool:
     return False
 
 
-def is_fresh(claims: Grants, now: float, reverification: object) -> bool:
-    """Whether the factors were proven lately enough; their ages grow by what has passed since the token was issued."""
+def is_fresh(ages: tuple[float, float] | None, minutes: float, reverification: object) -> bool:
+    """Whether the factors were proven lately enough.
+
+    Args:
+        ages: Minutes since each factor was verified when the token was issued; None if unknown.
+        minutes: Minutes since the token was issued.
+        reverification: What is asked for.
+    """
     config = PRESETS.get(reverification) if isinstance(reverification, str) else reverification
-    ages = claims.factor_verification_age
     if not isinstance(config, Mapping) or ages is None:
         return False
     asked = cast("Mapping[str, object]", config)
     level, after = asked.get("level"), asked.get("afterMinutes")
-    if (type(after) is not int and type(after) is not float) or not math.isfinite(after) or after <= 0:
+    # type() because bool is an int to Python; no comparison holds for NaN.
+    if (type(after) is not int and type(after) is not float) or not 0 < after < math.inf or not isinstance(level, str):
         return False
-    passed = max(0.0, now - claims.issued_at.timestamp()) / 60
-    first, second = ages[0], ages[1]
+    first, second = ages
     has_first, has_second = first != -1, second != -1
-    fresh_first, fresh_second = has_first and after > first + passed, has_second and after > second + passed
+    fresh_first, fresh_second = has_first and after > first + minutes, has_second and after > second + minutes
     if level == "first_factor":
         return fresh_first
     if level == "second_factor":

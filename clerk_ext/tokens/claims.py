@@ -251,12 +251,19 @@ class SessionClaims(_VerifiedClaims):
         """
         asked = (role, permission, feature, plan, reverification)
         return any(argument is not NOT_ASKED for argument in asked) and (
-            (role is NOT_ASKED or has_role(self, role))
+            _text(self._claims.get("sub")) is not None
+            and (role is NOT_ASKED or has_role(self, role))
             and (permission is NOT_ASKED or has_permission(self, permission))
             and (feature is NOT_ASKED or has_item(_items(self._claims.get("fea")), feature))
             and (plan is NOT_ASKED or has_item(_items(self._claims.get("pla")), plan))
-            and (reverification is NOT_ASKED or is_fresh(self, self._clock(), reverification))
+            and (reverification is NOT_ASKED or self._is_fresh(reverification))
         )
+
+    def _is_fresh(self, reverification: object) -> bool:
+        issued: Any = self._claims.get("iat")
+        if type(issued) not in (int, float) or not 0 <= issued <= MAX_TIME:
+            return False  # of claims made by hand: a verified token says when it was issued
+        return is_fresh(self.factor_verification_age, max(0.0, self._clock() - issued) / 60, reverification)
 
     @property
     def _organization(self) -> dict[str, Any]:

@@ -174,5 +174,5 @@ def _walk(judge: Judge, token: object, passed: list[str]) -> Steps[None]:
         check(claims, judge.policy, now)
         passed.append(_name(check))
     if judge.revocations is not None:
-        judge.refuse_revoked(judge.revocations, SessionClaims(judge.config.name, claims))
+        judge.refuse_revoked(judge.revocations, SessionClaims(judge.config.name, claims, judge.config.clock))
     passed.append(_REVOKED)

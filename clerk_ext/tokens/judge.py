@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 
 _MAX_KNOWN_HEADERS = 256
+_COMPLAINT_INTERVAL = 60.0
 
 
 class Unchanged(enum.Enum):
@@ -78,6 +79,7 @@ class Judge:
     _known_headers: dict[str, tuple[str | None, str | None]] = attrs.field(
         factory=dict[str, tuple[str | None, str | None]], init=False
     )
+    _quiet_until: float = attrs.field(default=float("-inf"), init=False)
     policy: Policy = attrs.field(init=False)
     remembered: RememberedTokens | None = attrs.field(init=False)
 
@@ -267,13 +269,21 @@ class Judge:
         try:
             revoked = revocations.is_revoked(claims)
         except Exception as failure:  # noqa: BLE001 - the user's object may raise anything; the answer is missing
-            import logging
-
-            log = logging.getLogger("clerk_ext.tokens")
-            log.error("tenant %s: is_revoked raised %s", self.config.name, type(failure).__name__)
+            self._complain(failure)
             raise RevocationUnavailable("Whether the session was revoked cannot be told now.") from None
         if revoked:
             refuse(Reason.SESSION_REVOKED, "The session was revoked.")
+
+    def _complain(self, failure: Exception) -> None:
+        import logging
+
+        # Each request meets the failure while it lasts; one line a minute tells of it, the others are for debugging.
+        now = self.config.monotonic()
+        level = logging.DEBUG if now < self._quiet_until else logging.ERROR
+        if level == logging.ERROR:
+            self._quiet_until = now + _COMPLAINT_INTERVAL
+        log = logging.getLogger("clerk_ext.tokens")
+        log.log(level, "tenant %s: is_revoked raised %s", self.config.name, type(failure).__name__)
 
 
 def _policy_of(config: ClerkConfig) -> Policy:

@@ -146,6 +146,13 @@ class KeyCache:
             return None
         return held.by_kid.get(kid)
 
+    def usable(self, kid: str, now: Instant) -> Keys:
+        """The keys under *kid* that may be used at all, however old they are within the hard bound."""
+        held = self._held
+        if held is None or elapsed(held.since, now) > self._timings.expire:
+            return ()
+        return held.by_kid.get(kid, ())
+
     def lookup(self, kid: str, now: Instant, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
         """What to do for a token that names *kid*; without *may_fetch*, nothing that opens or awaits one in vain."""
         self._expire_ticket(now)
@@ -204,10 +211,9 @@ class KeyCache:
         self._expire_ticket(now)
         if not self._open or self._open.ticket != ticket:
             return False
-        if self._held:
-            # The same key material stays the same object, by which verified tokens know their key.
-            same = {key.thumbprint: key for keys in self._held.by_kid.values() for key in keys}
-            by_kid = {kid: tuple(same.get(key.thumbprint, key) for key in keys) for kid, keys in by_kid.items()}
+        # The same key material stays the same object, by which verified tokens know their key.
+        same = {key.thumbprint: key for keys in self._held.by_kid.values() for key in keys} if self._held else {}
+        by_kid = {kid: tuple(same.setdefault(key.thumbprint, key) for key in keys) for kid, keys in by_kid.items()}
         # The set is as old as the question, not as the answer: a slow answer may have been made early.
         self._held = _Held(by_kid, self._open.since)
         self._close(now, failures=0)

@@ -107,29 +107,36 @@ class RememberedTokens:
             held = self._by_key.get(key)
             if held is not None:
                 held.renew(remembered)
-            elif len(self._by_key) < self._size or self._has_made_room(now):
+            elif len(self._by_key) < self._size or (self._by_key and self._has_made_room(now)):
+                # First into a queue, then remembered: an exception in between, as a signal may raise, must not leave a
+                # token that nothing ever makes room for.
+                (self._in_use if key in self._gone else self._newcomers).append(remembered)
                 self._by_key[key] = remembered
-                came_back = key in self._gone
-                if came_back:
-                    del self._gone[key]
-                (self._in_use if came_back else self._newcomers).append(remembered)
+                self._gone.pop(key, None)
                 if len(self._newcomers) + len(self._in_use) > 2 * self._size:
                     self._tidy()
 
     def _has_made_room(self, now: float) -> bool:
         for _ in range(_MOST_STEPS):
-            is_newcomer = len(self._newcomers) > self._size // 10 or not self._in_use
-            met = (self._newcomers if is_newcomer else self._in_use).popleft()
+            # What has expired goes before newcomers do, if it is next in line.
+            is_newcomer = not self._in_use or (
+                len(self._newcomers) > self._size // 10 and self._in_use[0].valid_until > now
+            )
+            queue = self._newcomers if is_newcomer else self._in_use
+            met = queue[0]
             key = _key_of(met.token)
             if self._by_key.get(key) is not met:
-                continue
-            if met.uses == 0 or met.valid_until <= now:
+                queue.popleft()
+            elif met.uses == 0 or met.valid_until <= now:
                 del self._by_key[key]
+                queue.popleft()
                 if is_newcomer:
                     self._note_gone(key)
                 return True
-            met.uses = 0 if is_newcomer else met.uses - 1
-            self._in_use.append(met)
+            else:
+                met.uses = 0 if is_newcomer else met.uses - 1
+                self._in_use.append(met)
+                queue.popleft()
         return False
 
     def _note_gone(self, key: str) -> None:

@@ -73,6 +73,10 @@ class KeyRing:
         """See `KeyCache.peek`: fresh keys or None, without the lock; *now* in Unix seconds."""
         return self._cache.peek(kid, (self.config.monotonic(), now))
 
+    def usable(self, kid: str) -> Keys:
+        """See `KeyCache.usable`."""
+        return self._cache.usable(kid, self._now())
+
     def __len__(self) -> int:
         return len(self._cache)
 

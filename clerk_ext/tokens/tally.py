@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -42,7 +43,7 @@ class Stats:
 
 
 class Tally:
-    """The counters. Without a lock: under CPython's global lock an addition is not torn, and they guard nothing."""
+    """The counters. Without a lock: they guard nothing, and under CPython's global lock no addition below is torn."""
 
     __slots__ = ("cache_hits", "fetches", "refused", "unavailable", "verified")
 
@@ -50,13 +51,14 @@ class Tally:
         self.verified: int = 0
         self.cache_hits: int = 0
         self.unavailable: int = 0
-        self.refused: dict[Reason, int] = {}
-        self.fetches: dict[FetchOutcome, int] = {}
+        # Not Counter, nor get(): either runs code between reading and writing, where another thread may come in.
+        self.refused: defaultdict[Reason, int] = defaultdict(int)
+        self.fetches: defaultdict[FetchOutcome, int] = defaultdict(int)
 
     def refuse(self, reason: Reason) -> None:
         """Count a refusal."""
-        self.refused[reason] = self.refused.get(reason, 0) + 1
+        self.refused[reason] += 1
 
     def fetch(self, outcome: FetchOutcome) -> None:
         """Count a fetch that ended."""
-        self.fetches[outcome] = self.fetches.get(outcome, 0) + 1
+        self.fetches[outcome] += 1

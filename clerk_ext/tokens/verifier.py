@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
 from clerk_ext.tokens.judge import Refresh
@@ -18,6 +18,7 @@ from clerk_ext.tokens.token import SESSION, TEMPLATE
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Mapping
 
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.judge import Judge, Steps
@@ -28,13 +29,39 @@ T = TypeVar("T")
 _MAX_HANGING = 4
 
 
+class _Line:
+    """The connection that a fetch opened. A time-out is one of each read: an answer that drips in can outlast it."""
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """See httpx's request extension ``trace``: the newest stream, plain or TLS, is the one that is read from."""
+        opened = info.get("return_value")
+        if hasattr(opened, "get_extra_info"):
+            self._stream = opened
+
+    def let_go(self) -> None:
+        """The fetch has ended; its connection may serve another request."""
+        self._stream = None
+
+    def cut(self) -> None:
+        """End the connection, whoever reads from it."""
+        import socket
+
+        connection = self._stream.get_extra_info("socket") if self._stream else None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class Verifier:
     """Verifies on the calling thread; fetches keys in daemon threads."""
 
     def __init__(self, judge: Judge, pool: Pool) -> None:
         self._judge = judge
         self._pool = pool
-        self._threads: list[threading.Thread] = []
+        self._fetching: list[tuple[threading.Thread, _Line]] = []
 
     def session(self, token: object) -> SessionClaims:
         """Verify a session token."""
@@ -79,10 +106,13 @@ class Verifier:
             return cast("T", done.value)
 
     def _start(self, ticket: int) -> None:
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        thread = threading.Thread(target=self._fetch, args=(ticket,), name="clerk-jwks", daemon=True)
+        self._fetching = [fetching for fetching in self._fetching if fetching[0].is_alive()]
+        for _, earlier in self._fetching:
+            earlier.cut()  # one ticket is open at a time: theirs is over
+        line = _Line()
+        thread = threading.Thread(target=self._fetch, args=(ticket, line), name="clerk-jwks", daemon=True)
         try:
-            if len(self._threads) >= _MAX_HANGING:
+            if len(self._fetching) >= _MAX_HANGING:
                 raise FetchFailed("earlier fetches still hang")
             thread.start()
         except (
@@ -91,25 +121,28 @@ class Verifier:
         ) as failure:  # RuntimeError: no more threads, or Python is shutting down
             self._judge.ring.landed(ticket, FetchFailed(str(failure)))
         else:
-            self._threads.append(thread)
+            self._fetching.append((thread, line))
 
-    def _fetch(self, ticket: int) -> None:
+    def _fetch(self, ticket: int, line: _Line) -> None:
         outcome: bytes | FetchFailed = FetchFailed("the fetch was broken off")
         try:
-            outcome = self._get()
+            outcome = self._get(line)
         except FetchFailed as failure:
             outcome = failure
         except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
             outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
         finally:
+            line.let_go()
             self._judge.ring.landed(ticket, outcome)
 
-    def _get(self) -> bytes:
+    def _get(self, line: _Line) -> bytes:
         ring = self._judge.ring
         config = ring.config
         deadline = config.monotonic() + config.timeout
         body = bytearray()
-        response = self._pool.client().send(ring.request(), stream=True, follow_redirects=False)
+        request = ring.request()
+        request.extensions = {**request.extensions, "trace": line.trace}
+        response = self._pool.client().send(request, stream=True, follow_redirects=False)
         try:
             ring.check(response)
             for chunk in response.iter_bytes():
@@ -178,7 +211,8 @@ class AsyncVerifier:
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            if task.cancelled():  # the loop shuts down, perhaps before the task began
+            # Cancelled where the loop shuts down, perhaps before the task began; an exception is what took it down.
+            if task.cancelled() or task.exception() is not None:
                 self._judge.ring.abandoned(ticket)
 
         task = asyncio.get_running_loop().create_task(self._fetch(ticket), name="clerk-jwks")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -700,6 +702,8 @@ class Cache(RuleBasedStateMachine):
         self.held: dict[str, Keys] = {}  # what the last report that counted gave
         self.asked: Instant | None = None  # when that was asked for
         self.last_begun: Instant | None = None
+        self.failures = 0
+        self.quiet: tuple[Instant, float] | None = None  # from when on nothing may be asked, and for how many seconds
 
     @property
     def now(self) -> Instant:
@@ -713,9 +717,27 @@ class Cache(RuleBasedStateMachine):
         assert [] == self.alive()
         if self.last_begun is not None:
             assert elapsed(self.last_begun, self.now) >= self.TIMINGS.pause
+        self.note_expired()
+        if self.quiet is not None:
+            since, seconds = self.quiet
+            assert elapsed(since, self.now) >= seconds - 1e-3  # Unix seconds as floats are no finer than 1e-6
         self.over += self.open
         self.open = {ticket: self.now}
         self.last_begun = self.now
+
+    def note_failure(self, since: Instant, retry_after: float | None, spent: float = 0.0) -> None:
+        """A failure, *spent* seconds after *since*: the pause doubles, or is as long as was asked for, to a minute."""
+        self.failures += 1
+        doubled = self.TIMINGS.pause * 2 ** min(self.failures - 1, 3)
+        self.quiet = since, spent + min(max(doubled, retry_after or 0.0), self.TIMINGS.max_pause)
+
+    def note_expired(self) -> None:
+        """What was open beyond its time failed when that was over."""
+        for ticket, since in list(self.open.items()):
+            if ticket not in self.alive():
+                self.note_failure(since, None, self.TIMINGS.ticket)
+                self.over.append(ticket)
+                del self.open[ticket]
 
     def alive(self) -> list[int]:
         """The tickets whose time is not over."""
@@ -794,13 +816,41 @@ class Cache(RuleBasedStateMachine):
         """The open fetch ends; it counts if it is in time."""
         ((ticket, since),) = self.open.items()
         in_time = self.alive() == [ticket]
-        counted = self.report(ticket, keys, retry_after)
-        self.open.clear()
-        self.over.append(ticket)
+        given = None if keys is None else self.twins(keys)
+        counted = self.report(ticket, given, retry_after)
 
         assert in_time == counted
-        if counted and keys is not None:
-            self.held, self.asked = keys, since
+        if not counted:
+            self.note_expired()
+            return
+        self.open.clear()
+        self.over.append(ticket)
+        if given is None:
+            self.note_failure(self.now, retry_after)
+        else:
+            self.failures, self.quiet = 0, (self.now, self.TIMINGS.pause)
+            self.hold(given)
+            self.asked = since
+
+    def twins(self, keys: dict[str, Keys]) -> dict[str, Keys]:
+        """The same keys as other objects, as each fetch makes them anew."""
+        return {kid: tuple(attrs.evolve(key) for key in those) for kid, those in keys.items()}
+
+    def hold(self, given: dict[str, Keys]) -> None:
+        """What the cache holds now: the material that was given, as the objects that were held before where it was."""
+        before = {key.thumbprint: key for keys in self.held.values() for key in keys}
+        handed = {kid: self.driver.cache.usable(kid, self.asked_now()) for kid in given}
+        material = [{kid: [key.thumbprint for key in keys] for kid, keys in each.items()} for each in (given, handed)]
+
+        assert material[0] == material[1]
+        objects = {key.thumbprint: key for keys in handed.values() for key in keys}
+        assert all(key is objects[key.thumbprint] for keys in handed.values() for key in keys)
+        assert all(key is objects[key.thumbprint] for key in before.values() if key.thumbprint in objects)
+        self.held = handed
+
+    def asked_now(self) -> Instant:
+        """The time as it was when the first clock began: no set is too old for it."""
+        return 0.0, 0.0
 
     @precondition(lambda self: self.over)
     @rule(data=st.data(), keys=results, retry_after=waits)
@@ -813,20 +863,28 @@ class Cache(RuleBasedStateMachine):
         assert before == self.observed()
 
     def observed(self) -> list[object]:
-        """What can be seen without changing anything but expired tickets."""
+        """All that can be seen; what would change something is asked of a copy, since state is replaced whole."""
         cache = self.driver.cache
         return [
-            cache.may_suspect(self.now),
             *(self.driver.peek(kid) for kid in self.KIDS),
-            *(cache.open_for(ticket, self.now) for ticket in self.open),
+            *(cache.usable(kid, self.now) for kid in self.KIDS),
+            *(cache.open_for(ticket, self.now) for ticket in (*self.open, *self.over)),
+            *(copy.copy(cache).lookup(kid, self.now, may_fetch=may) for kid in self.KIDS for may in (True, False)),
+            copy.copy(cache).suspect(self.now),
+            copy.copy(cache).prefetch(self.now),
+            copy.copy(cache).prefetch(self.now, may_fetch=False),
         ]
 
+    @precondition(lambda self: self.open)
     @rule()
     def abandon(self) -> None:
         """A fork, or a loop that closed: without keys at hand, as if the fetch had not begun."""
         self.driver.cache.abandon()
-        if any(self.asked is None or elapsed(self.asked, since) > self.TIMINGS.expire for since in self.open.values()):
-            self.last_begun = None
+        for since in self.open.values():
+            if self.asked is None or elapsed(self.asked, since) > self.TIMINGS.expire:
+                self.last_begun = None
+            elif self.quiet is not None:
+                self.quiet = since, self.quiet[1]
         self.over += self.open
         self.open.clear()
 
@@ -834,6 +892,20 @@ class Cache(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         """On both clocks."""
         self.driver.advance(seconds)
+
+    @precondition(lambda self: self.asked is not None)
+    @rule(bound=st.sampled_from([300.0, 600.0, 3_600.0]), beyond=st.sampled_from([-7.0, -0.25, 0.0, 0.25, 7.0]))
+    def set_gets_to_a_bound(self, bound: float, beyond: float) -> None:
+        """Time passes until the set is about as old as matters."""
+        self.driver.advance(max(0.0, bound + beyond - self.age()))
+
+    @precondition(lambda self: self.quiet is not None)
+    @rule(beyond=st.sampled_from([-0.25, 0.0, 0.25]))
+    def pause_is_over(self, beyond: float) -> None:
+        """Time passes until the next fetch may begin."""
+        assert self.quiet is not None
+        since, seconds = self.quiet
+        self.driver.advance(max(0.0, seconds + beyond - elapsed(since, self.now)))
 
     @rule(seconds=st.sampled_from([1.0, 6.0, 10.0, 300.0, 3_600.0]) | st.floats(0, 1e5))
     def machine_sleeps(self, seconds: float) -> None:
@@ -847,6 +919,14 @@ class Cache(RuleBasedStateMachine):
             fresh = self.age() <= self.TIMINGS.fresh
 
             assert (self.held.get(kid) if fresh else None) == self.driver.peek(kid)
+
+    @invariant()
+    def no_failure_takes_a_key(self) -> None:
+        """What was last reported can be used up to the hard bound, whatever has failed since, and not beyond."""
+        for kid in self.KIDS:
+            usable = self.age() <= self.TIMINGS.expire
+
+            assert (self.held.get(kid, ()) if usable else ()) == self.driver.cache.usable(kid, self.now)
 
     @invariant()
     def one_fetch_at_most(self) -> None:
