@@ -11,6 +11,7 @@ import attrs
 
 from benchmarks.caller import SESSION_ID
 from clerk_ext.testing import SigningKey
+from clerk_ext.tokens.token import MAX_HEADER_BRACKETS, MAX_HEADER_COMMAS, MAX_HEADER_LENGTH
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 ISSUER: Final = "https://bench.clerk.accounts.dev"
 PARTY: Final = "https://app.example.com"
 KID: Final = "ins_2bench0123456789a"
+UNKNOWN_KID: Final = "ins_2bench9876543210z"
 PAGE_SIZE: Final = 500
 _LIFETIME: Final = 3600
 
 
-def _base64url(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
+    """Encode *raw* without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
@@ -31,36 +34,27 @@ def _compact(value: object) -> bytes:
 
 
 @attrs.frozen
-class SignedToken:
-    """A session token of version 2 with an organisation, and the key that signed it.
+class Mint:
+    """An instance's signing key, and what can be signed with it.
 
-    Attributes:
-        text: The token.
-        forged: The same with another signature, well-formed.
-        jwk: The public key as the instance's key set has it.
-        public_key: The same, ready to verify.
+    The plain token is of version 2 with an organisation, good for an hour.
     """
 
-    text: str
-    forged: str
-    jwk: dict[str, str]
-    public_key: RSAPublicKey
+    key: SigningKey = attrs.field(factory=SigningKey.generate)
+    now: int = attrs.field(factory=lambda: int(time.time()))
 
-    @classmethod
-    def mint(cls) -> SignedToken:
-        """Mint one that is good for an hour."""
-        key = SigningKey.generate()
-        now = int(time.time())
-        header = {"alg": "RS256", "kid": KID, "typ": "JWT"}
+    def token(self, number: int = 0, *, header: bytes | None = None, lifetime: int = _LIFETIME) -> bytes:
+        """Sign a token: another for each *number*, with *header* if given, expired if *lifetime* is negative."""
+        issued = self.now + min(0, 2 * lifetime)
         claims = {
             "azp": PARTY,
-            "exp": now + _LIFETIME,
+            "exp": issued + abs(lifetime),
             "fea": "o:invoices",
             "fva": [4, -1],
-            "iat": now,
+            "iat": issued,
             "iss": ISSUER,
-            "jti": "0123456789abcdef0123",
-            "nbf": now - 10,
+            "jti": f"{number:020x}",
+            "nbf": issued - 10,
             "o": {"fpm": "1", "id": "org_2bench0123456789abcdefghijk", "per": "read", "rol": "manager"},
             "pla": "o:pro",
             "sid": SESSION_ID,
@@ -68,19 +62,54 @@ class SignedToken:
             "sub": "user_2bench0123456789abcdefghijk",
             "v": 2,
         }
-        signed = f"{_base64url(_compact(header))}.{_base64url(_compact(claims))}"
-        signature = key.sign(signed.encode())
-        forgery = bytes([signature[0] ^ 1]) + signature[1:]
-        return cls(
-            f"{signed}.{_base64url(signature)}",
-            f"{signed}.{_base64url(forgery)}",
-            key.public_jwk(KID),
-            key.private_key.public_key(),
-        )
+        signed = f"{base64url(header or header_of(KID))}.{base64url(_compact(claims))}"
+        return f"{signed}.{base64url(self.key.sign(signed.encode()))}".encode()
 
-    def jwks(self) -> bytes:
-        """The key set as a server gives it."""
-        return _compact({"keys": [self.jwk]})
+    @property
+    def jwk(self) -> dict[str, str]:
+        """The public key as the instance's key set has it."""
+        return self.key.public_jwk(KID)
+
+    @property
+    def public_key(self) -> RSAPublicKey:
+        """The same, ready to verify."""
+        return self.key.private_key.public_key()
+
+    def jwks(self, keys: int = 1) -> bytes:
+        """A key set of this many keys as a server gives it, the one that signs last; the others share one material."""
+        others = SigningKey.generate() if keys > 1 else None
+        entries = [others.public_jwk(f"{KID}{number}") for number in range(keys - 1)] if others else []
+        return _compact({"keys": [*entries, self.jwk]})
+
+
+def header_of(kid: str, **more: object) -> bytes:
+    """A header as Clerk writes it, with *more* members."""
+    return _compact({"alg": "RS256", "kid": kid, "typ": "JWT", **more})
+
+
+def greatest_headers() -> dict[str, bytes]:
+    """Headers as large as one may be, or as full, each of another make; all name a key that the instance has not."""
+    opening = header_of(UNKNOWN_KID)[:-1].decode() + ',"x":'
+    spare = MAX_HEADER_LENGTH * 3 // 4 - len(opening) - 1
+    nested, members = MAX_HEADER_BRACKETS - 1, MAX_HEADER_COMMAS - 3
+    each = spare // members
+    values = {
+        "nested objects": '{"a":' * nested + f'"{"x" * (spare - 6 * nested - 2)}"' + "}" * nested,
+        "many members": "{" + ",".join(f'"{number:02d}":"{"x" * (each - 8)}"' for number in range(members)) + "}",
+        "a long string": '"' + '\\"' * (spare // 2 - 1) + '"',
+        "a long number": "9" * spare,
+        "many numbers": "[" + ",".join(["1." + "9" * (each - 4)] * members) + "]",
+    }
+    headers = {make: f"{opening}{value}}}".encode() for make, value in values.items()}
+    assert all(0.9 * MAX_HEADER_LENGTH < len(base64url(header)) <= MAX_HEADER_LENGTH for header in headers.values())
+    return headers
+
+
+def forged(token: bytes) -> bytes:
+    """The same token with another signature, well-formed."""
+    signed, _, segment = token.rpartition(b".")
+    signature = base64.urlsafe_b64decode(segment + b"==")
+    return signed + b"." + base64url(bytes([signature[0] ^ 1]) + signature[1:]).encode()
 
 
 def session(number: int = 0, *, unknown: bool = False) -> dict[str, Any]:
@@ -129,5 +158,5 @@ def page_of_sessions(*, unknown: bool) -> bytes:
 
 def sizes() -> str:
     """How large all of it is."""
-    token, page = len(SignedToken.mint().text), len(page_of_sessions(unknown=False))
+    token, page = len(Mint().token()), len(page_of_sessions(unknown=False))
     return f"The token has {token} characters, a session {len(one_session())} bytes, the page {page:,} bytes."

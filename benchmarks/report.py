@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _MISSING = "–"
-_HEADINGS = ("work", "floor", "", *PEERS, "ours", "", "limit", "")
+_HEADINGS = ("work", "floor", "", *PEERS, "ours", "async", "", "limit", "")
 _LEFT = 2  # columns of words; the others are numbers and stand to the right
 _BESIDE = ("cryptography", "httpx", "sniffio", "attrs")
 
@@ -27,45 +27,72 @@ class Row:
 
     Attributes:
         work: What is done.
-        floor: What the same takes at the least, or what it is held against.
+        floor: What the same takes at the least, or what it is held against; empty if the figure stands for itself.
         floor_seconds: The time of that; None if it could not be measured.
         peers: The peers that do it, as ratios to the floor; None for one that is not installed.
-        ours: Our ratio to the floor; None if there is no floor.
+        ours: Our ratio to the floor, or our figure; None if there is no floor.
+        ours_async: The same of the async world, where that is another.
         ours_seconds: The time that we take.
-        limit: The greatest ratio that we want to see.
+        limit: The greatest figure that we want to see.
+        at_least: It is the smallest instead.
+        unit: Of our figure and the limit; empty for a ratio.
     """
 
     work: str
-    floor: str
-    floor_seconds: float | None
+    floor: str = ""
+    floor_seconds: float | None = None
     peers: Mapping[str, float | None] = attrs.field(factory=dict[str, float | None])
     ours: float | None
-    ours_seconds: float | None
+    ours_async: float | None = None
+    ours_seconds: float | None = None
     limit: float
+    at_least: bool = False
+    unit: str = ""
+
+    @property
+    def share(self) -> float | None:
+        """How much of the limit our worse figure takes: more than 1 is over it."""
+        figures = [figure for figure in (self.ours, self.ours_async) if figure is not None]
+        if not figures:
+            return None
+        return max(self.limit / figure if self.at_least else figure / self.limit for figure in figures)
 
     @property
     def verdict(self) -> str:
-        """Whether our figure is within the limit."""
-        if self.ours is None:
+        """Whether our figures are within the limit."""
+        share = self.share
+        if share is None:
             return _MISSING
-        return "ok" if self.ours <= self.limit else "over"
+        return "ok" if share <= 1 else "over"
+
+    def shown(self) -> tuple[str, str]:
+        """The worse of our figures and the limit, as texts."""
+        figures = [figure for figure in (self.ours, self.ours_async) if figure is not None]
+        worse = (min if self.at_least else max)(figures, default=None)
+        return _figure(worse, self.unit), ("≥ " if self.at_least else "") + _figure(self.limit, self.unit)
 
     def cells(self) -> tuple[str, ...]:
         """The row as texts, a blank for a peer that has no such work."""
         return (
             self.work,
             self.floor,
-            _time(self.floor_seconds),
-            *(_ratio(self.peers[peer]) if peer in self.peers else "" for peer in PEERS),
-            _ratio(self.ours),
-            _time(self.ours_seconds),
-            _ratio(self.limit),
+            _time(self.floor_seconds) if self.floor else "",
+            *(_figure(self.peers[peer]) if peer in self.peers else "" for peer in PEERS),
+            _figure(self.ours, self.unit),
+            "" if self.ours_async is None else _figure(self.ours_async),
+            _time(self.ours_seconds) if self.floor else "",
+            self.shown()[1],
             self.verdict,
         )
 
 
-def _ratio(value: float | None) -> str:
-    return _MISSING if value is None else f"{value:.2f}"
+def _figure(value: float | None, unit: str = "") -> str:
+    if value is None:
+        return _MISSING
+    if value >= 100:
+        return f"{value:,.0f}"
+    digits = 3 if value < 0.1 else 2
+    return f"{value:.{digits}f} {unit}".rstrip()
 
 
 def _time(seconds: float | None) -> str:

@@ -1,155 +1,192 @@
-"""First sight of a token: signature, every check and typed claims, keys at hand, a new `str` each time."""
+"""The verdict on a token, good or bad, a new `str` each time, with the keys at hand."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
+from contextlib import ExitStack
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from benchmarks.caller import SECRET_KEY
-from benchmarks.material import ISSUER, PARTY, SignedToken
+from benchmarks import others
+from benchmarks.material import UNKNOWN_KID, Mint, forged, greatest_headers, header_of
 from benchmarks.measure import each, each_awaited, take_turns
-from benchmarks.peers import JOSERFC, JWCRYPTO, OFFICIAL, PEERS, PYJWT, installed, load
+from benchmarks.peers import OFFICIAL, PEERS
 from benchmarks.report import Row
-from benchmarks.server import serving
-from clerk_ext import AsyncClerk, Clerk, ClerkConfig, TokenVerificationError
+from benchmarks.workplace import Workplace, workplace
+from clerk_ext import ClerkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.measure import Sample
 
 _CALLS: Final = 200
-_FLOOR, _OURS, _OURS_ASYNC, _FORGED, _OFFICIAL_ASYNC = "verify", "ours", "ours, async", "forged", "official, async"
+_FLOOR, _OURS, _ASYNC, _ACCEPTING = "bare verify", "ours", "async", "accepting"
+_FIRST_SIGHT: Final = 1.65
+_SMALL_CACHE: Final = 256
 
 
-def measure(rounds: int) -> list[Row]:
-    """The rows about verification."""
-    token = SignedToken.mint()
-    with serving({"jwks": token.jwks()}) as url:
-        config = ClerkConfig(issuer=ISSUER, jwks_url=f"{url}/v1/jwks", authorized_parties=[PARTY])
-        loop = asyncio.new_event_loop()
-        try:
-            clerk, async_clerk = Clerk(config), AsyncClerk(config)
-            clerk.prewarm()
-            loop.run_until_complete(async_clerk.prewarm())
-            measured = take_turns(_samples(token, url, clerk, async_clerk, loop), rounds)
-            clerk.close()
-            loop.run_until_complete(async_clerk.aclose())
-        finally:
-            loop.close()
-    return [
-        Row(
-            work="first sight of a token",
-            floor="bare verify",
+@attrs.frozen
+class _Bench:
+    """What the rows are measured on: one good token, and clients that remember none, some, or what fits."""
+
+    mint: Mint
+    good: bytes
+    url: str
+    forgetful: Workplace
+    remembering: Workplace
+    rounds: int
+
+    @classmethod
+    def open(cls, stack: ExitStack, mint: Mint, url: str, rounds: int) -> _Bench:
+        forgetful = stack.enter_context(workplace(f"{url}/v1/jwks", token_cache_size=0))
+        remembering = stack.enter_context(workplace(f"{url}/v1/jwks"))
+        return cls(mint, mint.token(), url, forgetful, remembering, rounds)
+
+    def floor(self) -> Sample:
+        signed, _, segment = self.good.rpartition(b".")
+        signature = base64.urlsafe_b64decode(segment + b"==")
+        key, padding, algorithm = self.mint.public_key, PKCS1v15(), SHA256()
+        return each(lambda _: key.verify(signature, signed, padding, algorithm), fresh(self.good))
+
+    def accepted(self) -> list[Row]:
+        """First sight, and again: the peers remember nothing, so that both are one to them."""
+        good = fresh(self.good)
+        first, again = "first", "again"
+        samples: dict[str, Sample | None] = {_FLOOR: self.floor()}
+        for name, place in ((first, self.forgetful), (again, self.remembering)):
+            samples[f"{name} {_OURS}"] = each(place.clerk.verify_token, good)
+            samples[f"{name} {_ASYNC}"] = each_awaited(place.loop, place.async_clerk.verify_token, good)
+        for peer, verify in others.verifiers(self.mint, self.url).items():
+            samples[peer] = each(verify, good) if verify else None
+        measured = take_turns(samples, self.rounds)
+        assert self.forgetful.clerk.stats().cache_hits == 0
+        assert self.remembering.clerk.stats().cache_hits == (self.rounds + 1) * _CALLS - 1
+        peers = {peer: measured.ratio(peer, _FLOOR) for peer in PEERS}
+        return [
+            Row(
+                work=work,
+                floor=_FLOOR,
+                floor_seconds=measured.seconds(_FLOOR),
+                peers=peers,
+                ours=measured.ratio(f"{name} {_OURS}", _FLOOR),
+                ours_async=measured.ratio(f"{name} {_ASYNC}", _FLOOR),
+                ours_seconds=measured.seconds(f"{name} {_OURS}"),
+                limit=limit,
+            )
+            for work, name, limit in (
+                ("first sight of a token", first, _FIRST_SIGHT),
+                ("the same token again", again, 0.08),
+            )
+        ]
+
+    def remembered(self, tokens: Sequence[bytes]) -> Row:
+        """First sight with a full cache: nothing found, room made, and the token remembered."""
+        supply = cycle(tokens)
+        with workplace(f"{self.url}/v1/jwks", token_cache_size=_SMALL_CACHE) as place:
+
+            def unseen() -> list[str]:
+                return [token.decode() for token in islice(supply, _CALLS)]
+
+            for token in tokens:
+                place.clerk.verify_token(token.decode())
+                place.loop.run_until_complete(place.async_clerk.verify_token(token.decode()))
+            ours = each(place.clerk.verify_token, unseen)
+            awaited = each_awaited(place.loop, place.async_clerk.verify_token, unseen)
+            measured = take_turns({_FLOOR: self.floor(), _OURS: ours, _ASYNC: awaited}, self.rounds)
+            assert place.clerk.stats().cache_hits == place.async_clerk.stats().cache_hits == 0
+            assert place.clerk.stats().remembered == _SMALL_CACHE
+        return Row(
+            work="first sight, into a full cache",
+            floor=_FLOOR,
             floor_seconds=measured.seconds(_FLOOR),
-            peers={peer: measured.ratio(peer, _FLOOR) for peer in PEERS},
             ours=measured.ratio(_OURS, _FLOOR),
+            ours_async=measured.ratio(_ASYNC, _FLOOR),
             ours_seconds=measured.seconds(_OURS),
-            limit=1.65,
-        ),
-        Row(
-            work="first sight, async",
-            floor="bare verify",
+            limit=_FIRST_SIGHT,
+        )
+
+    def refused(
+        self,
+        work: str,
+        token: bytes,
+        peers: dict[str, others.Verify | None] | None = None,
+        limit: float | None = None,
+        *,
+        official_calls: int = _CALLS,
+    ) -> Row:
+        """A refusal; without *limit*, within 1.1 of accepting. The official SDK may fetch keys each time."""
+        bad, place = fresh(token), self.remembering
+        theirs = fresh(token, official_calls)
+        samples: dict[str, Sample | None] = {
+            _FLOOR: self.floor(),
+            _ACCEPTING: each(self.forgetful.clerk.verify_token, fresh(self.good)),
+            _OURS: each(_refusing(place.clerk.verify_token, ClerkError), bad),
+            _ASYNC: each_awaited(place.loop, _refusing_awaited(place.async_clerk.verify_token), bad),
+        }
+        for peer, verify in (peers or {}).items():
+            refuse = _refusing(verify, Exception) if verify else None
+            samples[peer] = each(refuse, theirs if peer == OFFICIAL else bad) if refuse else None
+        measured = take_turns(samples, self.rounds)
+        accepting = measured.ratio(_ACCEPTING, _FLOOR)
+        assert accepting is not None
+        return Row(
+            work=work,
+            floor=_FLOOR,
             floor_seconds=measured.seconds(_FLOOR),
-            peers={OFFICIAL: measured.ratio(_OFFICIAL_ASYNC, _FLOOR)},
-            ours=measured.ratio(_OURS_ASYNC, _FLOOR),
-            ours_seconds=measured.seconds(_OURS_ASYNC),
-            limit=1.65,
-        ),
-        Row(
-            work="refusing a bad signature",
-            floor="ours, accepting",
-            floor_seconds=measured.seconds(_OURS),
-            ours=measured.ratio(_FORGED, _OURS),
-            ours_seconds=measured.seconds(_FORGED),
-            limit=1.1,
-        ),
-    ]
+            peers={peer: measured.ratio(peer, _FLOOR) for peer in peers or {}},
+            ours=measured.ratio(_OURS, _FLOOR),
+            ours_async=measured.ratio(_ASYNC, _FLOOR),
+            ours_seconds=measured.seconds(_OURS),
+            limit=1.1 * accepting if limit is None else limit,
+        )
 
 
-def _samples(
-    token: SignedToken, url: str, clerk: Clerk, async_clerk: AsyncClerk, loop: asyncio.AbstractEventLoop
-) -> dict[str, Sample | None]:
-    good, forged = token.text.encode(), token.forged.encode()
-    signed, _, segment = good.rpartition(b".")
-    signature = base64.urlsafe_b64decode(segment + b"==")
-    padding, algorithm = PKCS1v15(), SHA256()
+def measure(rounds: int, mint: Mint, url: str, tokens: Sequence[bytes]) -> list[Row]:
+    """The rows about verdicts."""
+    with ExitStack() as stack:
+        bench = _Bench.open(stack, mint, url, rounds)
+        one_key, key_set = others.verifiers(mint, url), others.choosers(mint, url)
+        strange = mint.token(header=header_of(UNKNOWN_KID))
+        return [
+            *bench.accepted(),
+            bench.remembered(tokens),
+            bench.refused("refused: bad signature", forged(bench.good), one_key, official_calls=1),
+            bench.refused("refused: expired", mint.token(lifetime=-600), one_key),
+            bench.refused("refused: unknown kid", strange, key_set, 1.0, official_calls=1),
+            *(
+                bench.refused(f"refused: header, {make}", mint.token(header=header), limit=1.0)
+                for make, header in greatest_headers().items()
+            ),
+        ]
 
-    def fresh() -> list[str]:
-        return [good.decode() for _ in range(_CALLS)]
 
-    def fresh_forged() -> list[str]:
-        return [forged.decode() for _ in range(_CALLS)]
+def fresh(token: bytes, calls: int = _CALLS) -> Callable[[], list[str]]:
+    """Strings that nobody has hashed yet, as they come from the network."""
+    return lambda: [token.decode() for _ in range(calls)]
 
+
+def _refusing(verify: others.Verify, error: type[Exception]) -> Callable[[str], None]:
     def refuse(text: str) -> None:
         try:
-            clerk.verify_token(text)
-        except TokenVerificationError:
+            verify(text)
+        except error:
             return
-        raise AssertionError("a forged token was accepted")
+        raise AssertionError("a bad token was accepted")
 
-    peers: dict[str, Callable[[], Callable[[str], object]]] = {
-        PYJWT: lambda: _pyjwt(token),
-        JOSERFC: lambda: _joserfc(token),
-        JWCRYPTO: lambda: _jwcrypto(token),
-        OFFICIAL: lambda: _official(url),
-    }
-    samples: dict[str, Sample | None] = {
-        _FLOOR: each(lambda _: token.public_key.verify(signature, signed, padding, algorithm), fresh),
-        _OURS: each(clerk.verify_token, fresh),
-        _OURS_ASYNC: each_awaited(loop, async_clerk.verify_token, fresh),
-        _FORGED: each(refuse, fresh_forged),
-    }
-    for peer, make in peers.items():
-        samples[peer] = each(make(), fresh) if installed(peer) else None
-    samples[_OFFICIAL_ASYNC] = each_awaited(loop, _official_async(url), fresh) if installed(OFFICIAL) else None
-    return samples
+    return refuse
 
 
-def _pyjwt(token: SignedToken) -> Callable[[str], object]:
-    jwt = load("jwt")
-    return lambda text: jwt.decode(text, token.public_key, algorithms=["RS256"], issuer=ISSUER, leeway=5)
+def _refusing_awaited(verify: others.Verify) -> Callable[[str], Any]:
+    async def refuse(text: str) -> None:
+        try:
+            await verify(text)
+        except ClerkError:
+            return
+        raise AssertionError("a bad token was accepted")
 
-
-def _joserfc(token: SignedToken) -> Callable[[str], object]:
-    jwt = load("joserfc.jwt")
-    key = load("joserfc.jwk").RSAKey.import_key(token.jwk)
-    required = {"iss": ISSUER, "azp": PARTY}
-    registry = jwt.JWTClaimsRegistry(
-        leeway=5, **{claim: {"essential": True, "value": value} for claim, value in required.items()}
-    )
-
-    def verify(text: str) -> object:
-        claims = jwt.decode(text, key, algorithms=["RS256"]).claims
-        registry.validate(claims)
-        return claims
-
-    return verify
-
-
-def _jwcrypto(token: SignedToken) -> Callable[[str], object]:
-    jwt = load("jwcrypto.jwt")
-    key = load("jwcrypto.jwk").JWK(**token.jwk)
-    checks = {"iss": ISSUER, "azp": PARTY, "exp": None}
-    return lambda text: json.loads(jwt.JWT(jwt=text, key=key, algs=["RS256"], check_claims=checks).claims)
-
-
-def _options(url: str) -> Any:
-    options = load("clerk_backend_api.security.types").VerifyTokenOptions
-    return options(secret_key=SECRET_KEY, api_url=url, authorized_parties=[PARTY])
-
-
-def _official(url: str) -> Callable[[str], object]:
-    """Its first call fetches the key set, which it then keeps for five minutes."""
-    verify, options = load("clerk_backend_api.security.verifytoken").verify_token, _options(url)
-    return lambda text: verify(text, options)
-
-
-def _official_async(url: str) -> Callable[[str], Any]:
-    verify, options = load("clerk_backend_api.security.verifytoken").verify_token_async, _options(url)
-    return lambda text: verify(text, options)
+    return refuse
