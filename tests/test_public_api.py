@@ -33,7 +33,7 @@ def test_misspelt_name_is_an_attribute_error() -> None:
 
 
 def test_both_worlds_have_the_same_names() -> None:
-    """AsyncClerk and its sessions offer what Clerk and its sessions do; close is aclose there, and as_async is not needed."""
+    """AsyncClerk and its sessions offer what Clerk and its sessions do, but for aclose and as_async."""
 
     def names(cls: type) -> set[str]:
         return {name for name in dir(cls) if not name.startswith("_")}

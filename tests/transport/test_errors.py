@@ -150,14 +150,14 @@ def test_trace_id(world: World, body: object, headers: dict[str, Any], expected:
     assert expected == error.clerk_trace_id
 
 
-@pytest.mark.parametrize(
-    ("entries", "codes"),
-    [
-        ([{"code": "a", "message": "m"}], ["a"]),
-        ([{"code": "a"}, 7, {}, {"code": "b", "message": "m", "long_message": "l", "meta": {}}], ["a", "b"]),
-        ([{"message": "m"}, {"code": 7, "message": "m"}], [""]),
-    ],
-)
+INCOMPLETE: list[tuple[list[Any], list[str]]] = [
+    ([{"code": "a", "message": "m"}], ["a"]),
+    ([{"code": "a"}, 7, {}, {"code": "b", "message": "m", "long_message": "l", "meta": {}}], ["a", "b"]),
+    ([{"message": "m"}, {"code": 7, "message": "m"}], [""]),
+]
+
+
+@pytest.mark.parametrize(("entries", "codes"), INCOMPLETE)
 def test_incomplete_error_body(world: World, entries: list[Any], codes: list[str]) -> None:
     """A member that is missing costs neither the others of its error nor the other errors."""
     with Loopback.script(reply(422, {"errors": entries})) as server:
