@@ -69,6 +69,8 @@ class _Awaited:
             result = value(*args, **kwargs)
             if inspect.iscoroutine(result):
                 return self._runner.run(result)
+            if isinstance(result, AsyncClerk):  # with_policy
+                return _Awaited(result, self._runner)
             return iter(self._runner.run(_all(result))) if inspect.isasyncgen(result) else result
 
         return call

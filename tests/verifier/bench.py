@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
-from clerk_ext import Reason, Revocations
+from clerk_ext import Revocations
 from clerk_ext.testing import FakeClerk, SigningKey
 
 if TYPE_CHECKING:
@@ -71,11 +71,19 @@ def own_key() -> SigningKey:
 
 
 class BenchClerk(FakeClerk):
-    """An instance whose key set also has `own_key`."""
+    """An instance whose key set also has other entries: `own_key` and whatever a test wants.
+
+    Attributes:
+        served: Those entries.
+    """
+
+    def __init__(self, slug: str, *, clock: Callable[[], float]) -> None:
+        super().__init__(slug, clock=clock)
+        self.served: list[dict[str, Any]] = [own_key().public_jwk(OWN_KID)]
 
     def jwks(self) -> dict[str, Any]:
         """The key set, ours included."""
-        return {"keys": [*super().jwks()["keys"], own_key().public_jwk(OWN_KID)]}
+        return {"keys": [*super().jwks()["keys"], *self.served]}
 
 
 @attrs.define(eq=False)
@@ -149,32 +157,3 @@ class Bench:
         payload = self.parts()[1] if payload is None else payload
         signing_input = f"{header}.{payload}"
         return f"{signing_input}.{b64((sign or own_key().sign)(signing_input.encode()))}"
-
-
-@attrs.frozen
-class Case:
-    """A token, and what is to come of it.
-
-    Attributes:
-        step: The step of the trust policy, as ``docs/reasons.md`` numbers them.
-        name: The test's id.
-        why: What the case shows.
-        make: Makes the token.
-        reason: Why it is refused; None if it is accepted.
-        door: ``verify_token`` or ``verify_template_token``.
-        settings: Settings of the `ClerkConfig`; callables are given the bench.
-        prepare: Done before the token is made.
-    """
-
-    step: int
-    name: str
-    why: str
-    make: Callable[[Bench], object]
-    reason: Reason | None = None
-    door: Door = attrs.field(default="session", kw_only=True)
-    settings: Mapping[str, Any] = attrs.field(factory=dict[str, Any], kw_only=True)
-    prepare: Callable[[Bench], object] = attrs.field(default=lambda bench: None, kw_only=True)
-
-    def settings_for(self, bench: Bench) -> dict[str, Any]:
-        """The settings, those that depend on the bench worked out."""
-        return {name: value(bench) if callable(value) else value for name, value in self.settings.items()}

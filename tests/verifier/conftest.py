@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from clerk_ext.testing import FakeServer
 from tests.recorded import validate_exchange
 
 from .bench import Bench, BenchClerk
+from .judges import sitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from clerk_ext import Clerk
     from clerk_ext.testing import FakeClerk
     from tests.worlds import Clock, World
+
+    from .judges import Judges
 
 
 @pytest.fixture
@@ -44,3 +48,10 @@ def server(fake: FakeClerk) -> Iterator[FakeServer]:
 def served(world: World, server: FakeServer, clock: Clock) -> Clerk:
     """A client of it; each of the instance's requests is a fetch."""
     return world.clerk(server.config(monotonic=clock.monotonic))
+
+
+@pytest.fixture(scope="module")
+def judges() -> Iterator[Judges]:
+    """One instance and two clients for many examples."""
+    with asyncio.Runner() as runner, sitting(runner) as judges:
+        yield judges

@@ -96,27 +96,67 @@ def _deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def _set(data: bytes, text: object) -> bytes:
+    return octets(text)
+
+
+def _set_bytes(data: bytes, digits: object) -> bytes:
+    return bytes.fromhex(str(digits))
+
+
+def _append(data: bytes, text: object) -> bytes:
+    return data + octets(text)
+
+
+def _append_bytes(data: bytes, digits: object) -> bytes:
+    return data + bytes.fromhex(str(digits))
+
+
+def _prepend(data: bytes, text: object) -> bytes:
+    return octets(text) + data
+
+
+def _prepend_bytes(data: bytes, digits: object) -> bytes:
+    return bytes.fromhex(str(digits)) + data
+
+
+def _reverse(data: bytes) -> bytes:
+    return data[::-1]
+
+
+def _encode(data: bytes, name: object) -> bytes:
+    return data.decode().encode(str(name))
+
+
+def _member_of_bytes(data: bytes, digits: object) -> bytes:
+    return data[:-1] + b',"x":"' + bytes.fromhex(str(digits)) + b'"}'
+
+
+def _as_json_string(data: bytes) -> bytes:
+    return json.dumps(data.decode()).encode()
+
+
 EDITS: Final[dict[str, Callable[..., bytes]]] = {
-    "set": lambda data, text: octets(text),
-    "set bytes": lambda data, digits: bytes.fromhex(digits),
-    "append": lambda data, text: data + octets(text),
-    "append bytes": lambda data, digits: data + bytes.fromhex(digits),
-    "prepend": lambda data, text: octets(text) + data,
-    "prepend bytes": lambda data, digits: bytes.fromhex(digits) + data,
+    "set": _set,
+    "set bytes": _set_bytes,
+    "append": _append,
+    "append bytes": _append_bytes,
+    "prepend": _prepend,
+    "prepend bytes": _prepend_bytes,
     "insert": _insert,
     "replace": _replace,
     "cut": _cut,
     "behead": _behead,
     "flip": _flip,
-    "reverse": lambda data: data[::-1],
-    "encode": lambda data, name: data.decode().encode(name),
+    "reverse": _reverse,
+    "encode": _encode,
     "deflate": _deflate,
     "members": _members,
     "first members": _first_members,
     "more members": _count_members,
     "fill to": _fill,
-    "member of bytes": lambda data, digits: data[:-1] + b',"x":"' + bytes.fromhex(digits) + b'"}',
-    "as JSON string": lambda data: json.dumps(data.decode()).encode(),
+    "member of bytes": _member_of_bytes,
+    "as JSON string": _as_json_string,
     "padding": _padding,
     "base64": _base64,
     "spare bit": _spare_bit,

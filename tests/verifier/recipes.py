@@ -83,8 +83,9 @@ def evaluated(bench: Bench, written: Any) -> Any:
             return json.loads(nested(levels))
         case {"$power": [base, exponent]}:
             return base**exponent
-        case {"$jwk": name, "kid": kid}:
-            return _KEYS[name]().public_jwk(evaluated(bench, kid))
+        case {"$jwk": name, "kid": kid, **more}:
+            jwk = {**_KEYS[name]().public_jwk(evaluated(bench, kid)), **evaluated(bench, more)}
+            return {member: part for member, part in jwk.items() if part is not REMOVE}
         case _:
             assert not [name for name in members if name.startswith("$")], members
             return {name: evaluated(bench, member) for name, member in members.items()}
@@ -152,7 +153,7 @@ def _of_length(bench: Bench, recipe: Recipe) -> str:
 
 def _made(bench: Bench, recipe: Recipe, filler: int) -> object:
     edits = cast("dict[str, list[list[object]]]", evaluated(bench, recipe.get("edits", {})))
-    signer = recipe.get("signer", "instance")
+    signer = cast("str | dict[str, Any]", recipe.get("signer", "instance"))
 
     def changed(place: str, data: bytes) -> bytes:
         if place not in edits:
@@ -180,31 +181,30 @@ def _made(bench: Bench, recipe: Recipe, filler: int) -> object:
     return _brought(token, recipe.get("as", "text"))
 
 
-def _members(bench: Bench, recipe: Recipe, signer: object, filler: int) -> tuple[dict[str, object], dict[str, object]]:
+def _members(
+    bench: Bench, recipe: Recipe, signer: str | dict[str, Any], filler: int
+) -> tuple[dict[str, object], dict[str, object]]:
     header: dict[str, Any] = {"filler": "?~" * filler} if filler else {}
     claims: dict[str, Any] = dict(header)
     if recipe.get("base") == "template":
         header["cat"] = TEMPLATE_CAT
         claims |= {"sid": REMOVE, "sts": REMOVE}
-    if signer == "bench" or (isinstance(signer, dict) and cast("dict[str, object]", signer).get("key") == "bench"):
+    if "bench" in (signer, signer.get("key") if isinstance(signer, dict) else None):
         header["kid"] = OWN_KID
     header |= {name: evaluated(bench, member) for name, member in recipe.get("header", {}).items()}
     claims |= {name: evaluated(bench, member) for name, member in recipe.get("claims", {}).items()}
     return bench.header(**header), bench.claims(**claims)
 
 
-def _signature(bench: Bench, signer: object, signed: bytes) -> bytes:
-    match signer:
-        case {"hmac": secret, "hash": digest}:
-            return hmac.digest(str(evaluated(bench, secret)).encode(), signed, cast("str", digest))
-        case {"key": name, "padding": kind, "hash": digest}:
-            algorithm = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[digest]
-            pads = {"PKCS1v15": padding.PKCS1v15(), "PSS": padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)}
-            return _KEYS[cast("str", name)]().private_key.sign(signed, pads[cast("str", kind)], algorithm)
-        case str():
-            return _KEYS[signer]().sign(signed)
-        case _:
-            raise AssertionError(signer)
+def _signature(bench: Bench, signer: str | dict[str, Any], signed: bytes) -> bytes:
+    if isinstance(signer, str):
+        return _KEYS[signer]().sign(signed)
+    if "hmac" in signer:
+        return hmac.digest(str(evaluated(bench, signer["hmac"])).encode(), signed, signer["hash"])
+    algorithm = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}[signer["hash"]]
+    pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+    pad = {"PKCS1v15": padding.PKCS1v15(), "PSS": pss}[signer["padding"]]
+    return _KEYS[signer["key"]]().private_key.sign(signed, pad, algorithm)
 
 
 def _brought(token: bytes, kind: str) -> object:

@@ -2,76 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
 import json
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from jwcrypto import jwk, jws
-from jwcrypto.common import JWException
 
-from clerk_ext import AsyncClerk, Clerk, Reason, TokenVerificationError
-from clerk_ext.testing import FakeTransport
-from tests.worlds import Clock
+from clerk_ext import Reason
 
-from .bench import OWN_KID, Bench, BenchClerk, b64, nested, own_key, stranger, unb64
+from .bench import b64, nested
+from .edits import ALPHABET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-BASE64URL: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-
-@attrs.frozen
-class Judges:
-    """Verification in both worlds, and the bench."""
-
-    bench: Bench
-    sync: Clerk
-    asynchronous: AsyncClerk
-    runner: asyncio.Runner
-
-    def verdict(self, token: object) -> Reason | None:
-        """Why the token is refused, None if it is accepted: the same in both worlds, at any time."""
-        verdicts = [self._verdict(token, door) for door in (self.sync.verify_token, self._awaited)]
-        assert verdicts[0] == verdicts[1]
-        return verdicts[0]
-
-    def template_verdict(self, token: object) -> Reason | None:
-        """The same at the template door."""
-        return self._verdict(token, self.sync.verify_template_token)
-
-    def _awaited(self, token: str) -> object:
-        return self.runner.run(self.asynchronous.verify_token(token))
-
-    def _verdict(self, token: object, door: Any) -> Reason | None:
-        try:
-            door(token)
-        except TokenVerificationError as refused:
-            reason = refused.reason
-        else:
-            return None
-        assert type(reason) is Reason
-        return reason
-
-
-@pytest.fixture(scope="module")
-def judges() -> Iterator[Judges]:
-    """One instance and two clients for many examples."""
-    clock = Clock()
-    fake = BenchClerk("acme", clock=clock.time)
-    config = fake.config(clock=clock.time, monotonic=clock.monotonic)
-    with asyncio.Runner() as runner:
-        yield Judges(
-            Bench.of(fake, clock),
-            Clerk(config, transport=FakeTransport(fake)),
-            AsyncClerk(config, transport=FakeTransport(fake)),
-            runner,
-        )
+    from .judges import Judges
 
 
 class Hostile:
@@ -153,7 +97,7 @@ def test_any_text(judges: Judges, text: str) -> None:
     assert judges.verdict(f"{text}.{text}.{text}") is not None
 
 
-@given(parts=st.lists(st.text(BASE64URL, max_size=80), min_size=3, max_size=3))
+@given(parts=st.lists(st.text(ALPHABET, max_size=80), min_size=3, max_size=3))
 def test_any_base64url(judges: Judges, parts: list[str]) -> None:
     """Nor does one of the right form."""
     assert judges.verdict(".".join(parts)) is not None
@@ -198,97 +142,17 @@ def test_any_header_well_signed(judges: Judges, changes: dict[str, Any]) -> None
     """A header passes only with what the policy wants, whatever else it has."""
     accepted = judges.verdict(judges.bench.token(header=changes)) is None
     header = judges.bench.header(**changes)
+    text = json.dumps(header)
     wanted = (
         "crit" not in header
         and header["typ"] == "JWT"
         and header["cat"] in ("cl_B7d4PD111AAA", "cl_I7d4PD111III")
         and header["alg"] == "RS256"
         and header["kid"] == judges.bench.fake.kid
-        and "NaN" not in json.dumps(header)
-        and "Infinity" not in json.dumps(header)
+        and "NaN" not in text
+        and "Infinity" not in text
+        and text.count(",") <= 16
+        and text.count("[") + text.count("{") <= 8
     )
 
     assert wanted == accepted
-
-
-@given(data=st.data())
-@settings(max_examples=300)
-def test_any_change_of_a_good_token(judges: Judges, data: st.DataObject) -> None:
-    """A token that differs from a good one in any character, at any place, is refused."""
-    good = judges.bench.signed()
-    place = data.draw(st.integers(0, len(good) - 1))
-    character = data.draw(st.sampled_from(f"{BASE64URL}+/=. \n\0é"))
-    kind = data.draw(st.sampled_from(["replace", "insert", "delete"]))
-    changed = good[:place] + (character if kind != "delete" else "") + good[place + (kind != "insert") :]
-    if changed == good:
-        return
-
-    assert judges.verdict(good) is None
-    assert judges.verdict(changed) is not None
-
-
-def test_every_last_character(judges: Judges) -> None:
-    """Of the spellings of a signature's last bits one passes: a token is not two tokens."""
-    good = judges.bench.signed()
-    passing = [last for last in BASE64URL if judges.verdict(good[:-1] + last) is None]
-
-    assert [good[-1]] == passing
-
-
-@functools.cache
-def _own_jwk() -> jwk.JWK:
-    return jwk.JWK.from_pyca(own_key().private_key)
-
-
-def _oracle(token: str) -> bool:
-    """Whether jwcrypto finds an RS256 signature of the bench's own key on it."""
-    try:
-        judged: Any = jws.JWS()
-        judged.allowed_algs = ["RS256"]
-        judged.deserialize(token)
-        judged.verify(jwk.JWK(**own_key().public_jwk(OWN_KID)))
-    except (JWException, ValueError, TypeError, KeyError):
-        return False
-    return True
-
-
-def _variant(data: st.DataObject, token: str) -> str:
-    header, payload, signature = token.split(".")
-    raw = bytearray(unb64(signature))
-    match data.draw(st.sampled_from(["same", "flip", "cut", "grow", "forge", "payload", "header"])):
-        case "flip":
-            raw[data.draw(st.integers(0, 255))] ^= 1 << data.draw(st.integers(0, 7))
-        case "cut":
-            del raw[data.draw(st.integers(0, 255)) :]
-        case "grow":
-            raw += data.draw(st.binary(min_size=1, max_size=4))
-        case "forge":
-            raw = bytearray(stranger().sign(f"{header}.{payload}".encode()))
-        case "payload":
-            payload = b64(data.draw(st.binary(max_size=40)))
-        case "header":
-            members = {"alg": data.draw(st.sampled_from(["RS256", "RS512", "HS256", "none"])), "kid": OWN_KID}
-            header = b64(json.dumps(members).encode())
-        case _:
-            pass
-    return f"{header}.{payload}.{b64(bytes(raw))}"
-
-
-@given(data=st.data())
-def test_signature_verdict_is_that_of_jwcrypto(judges: Judges, data: st.DataObject) -> None:
-    """We agree with jwcrypto on which tokens bear the key's RS256 signature."""
-    token = _variant(data, judges.bench.signed())
-    verdict = judges.verdict(token)
-    unsigned = {Reason.TOKEN_INVALID_SIGNATURE, Reason.TOKEN_INVALID_ALGORITHM}
-
-    assert _oracle(token) == (verdict not in unsigned)
-
-
-@given(payload=st.binary(max_size=60))
-@settings(max_examples=15)  # jwcrypto checks the private key anew for each signature
-def test_any_payload_that_jwcrypto_signs(judges: Judges, payload: bytes) -> None:
-    """What jwcrypto signs holds for us: the fault that is left is the payload's."""
-    signed: Any = jws.JWS(payload)
-    signed.add_signature(_own_jwk(), None, json.dumps({"alg": "RS256", "kid": OWN_KID}))
-
-    assert Reason.TOKEN_INVALID == judges.verdict(cast("str", signed.serialize(compact=True)))

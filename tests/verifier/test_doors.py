@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from clerk_ext import Clerk, Reason, TokenVerificationError
 
-from .bench import IGNORE_CAT, MACHINE_CAT, REMOVE, SESSION_CAT, TEMPLATE_CAT, Bench
+from .cases import CASES, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TYPE: Final = Reason.TOKEN_TYPE_MISMATCH
-SID: Final = Reason.TOKEN_INVALID_SESSION_ID
-PASSES: Final = None
-# cat, whether there is a sid: what verify_token says, what verify_template_token says.
-MATRIX: Final[list[tuple[str, object, bool, Reason | None, Reason | None]]] = [
-    ("session, sid", SESSION_CAT, True, PASSES, TYPE),
-    ("session, no sid", SESSION_CAT, False, SID, TYPE),
-    ("ignore, sid", IGNORE_CAT, True, PASSES, TYPE),
-    ("ignore, no sid", IGNORE_CAT, False, SID, TYPE),
-    ("template, sid", TEMPLATE_CAT, True, TYPE, PASSES),
-    ("template, no sid", TEMPLATE_CAT, False, TYPE, PASSES),
-    ("absent, sid", REMOVE, True, PASSES, TYPE),
-    ("absent, no sid", REMOVE, False, SID, PASSES),
-    ("machine, sid", MACHINE_CAT, True, TYPE, TYPE),
-    ("machine, no sid", MACHINE_CAT, False, TYPE, TYPE),
-    ("null, sid", None, True, TYPE, TYPE),
-    ("null, no sid", None, False, TYPE, TYPE),
-    ("unknown, sid", "cl_X", True, TYPE, TYPE),
-    ("unknown, no sid", "cl_X", False, TYPE, TYPE),
-    ("number, no sid", 222, False, TYPE, TYPE),
-]
+    from .bench import Bench
+    from .cases import Door
+
+
+def _pairs() -> dict[str, dict[Door, Case]]:
+    """Cases that bring one token to both doors, with nothing configured; by the token's recipe."""
+    found: dict[str, dict[Door, Case]] = {}
+    for case in CASES:
+        if not case.config and not case.setup:
+            found.setdefault(json.dumps(case.recipe, sort_keys=True), {})[case.door] = case
+    return {recipe: doors for recipe, doors in found.items() if len(doors) == 2}
+
+
+PAIRS: Final = _pairs()
+CLASSES: Final = {"session", "ignore", "template", "no class", "M2M", "API key", "handshake"}
 
 
 def told(door: Callable[[str], object], token: str) -> Reason | None:
@@ -45,28 +40,26 @@ def told(door: Callable[[str], object], token: str) -> Reason | None:
     return None
 
 
-@pytest.mark.parametrize(
-    ("cat", "sid", "session", "template"), [row[1:] for row in MATRIX], ids=[row[0] for row in MATRIX]
-)
-def test_doors(
-    clerk: Clerk, bench: Bench, cat: object, sid: bool, session: Reason | None, template: Reason | None
-) -> None:
+def test_every_class_is_brought_to_both() -> None:
+    """Tokens of each class are brought to both doors, with and without a session id; some pass at each."""
+    cases = [case for doors in PAIRS.values() for case in doors.values()]
+
+    assert len(PAIRS) >= 20
+    assert set() == CLASSES - {case.token_class for case in cases}
+    assert {"session", "template"} == {case.door for case in cases if case.reason is None}
+
+
+@pytest.mark.parametrize("doors", PAIRS.values(), ids=[doors["session"].name for doors in PAIRS.values()])
+def test_doors(clerk: Clerk, bench: Bench, doors: dict[Door, Case]) -> None:
     """No token passes both doors, in whatever order they are tried and however often."""
-    token = bench.token(header={"cat": cat}, sid=bench.session.id if sid else REMOVE)
-    doors = [clerk.verify_token, clerk.verify_template_token]
-    expected = [session, template]
+    token = doors["session"].make(bench)
+    assert isinstance(token, str)
+    ways = [clerk.verify_token, clerk.verify_template_token]
+    expected = [doors["session"].reason, doors["template"].reason]
 
-    assert expected == [told(door, token) for door in doors]
-    assert expected[::-1] == [told(door, token) for door in reversed(doors)]
-
-
-@pytest.mark.parametrize("sid", [None, "", 5, []])
-def test_odd_session_id_at_template_door(clerk: Clerk, bench: Bench, sid: object) -> None:
-    """Without a class, a session id of any form keeps a token out of the template door, and is none at the other."""
-    token = bench.token(header={"cat": REMOVE}, sid=sid)
-
-    assert TYPE == told(clerk.verify_template_token, token)
-    assert SID == told(clerk.verify_token, token)
+    assert expected != [None, None]
+    assert expected == [told(way, token) for way in ways]
+    assert expected[::-1] == [told(way, token) for way in reversed(ways)]
 
 
 def test_tokens_of_the_kit(clerk: Clerk, bench: Bench) -> None:

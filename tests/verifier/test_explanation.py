@@ -10,8 +10,8 @@ import pytest
 from clerk_ext import JWKSUnavailable, Reason, RevocationUnavailable, TokenVerificationError
 from clerk_ext.testing import FakeTransport
 
-from .bench import APP, MARKER, REMOVE, TEMPLATE_CAT, Bench, Case, pem, stranger
-from .cases import CASES
+from .bench import APP, MARKER, REMOVE, TEMPLATE_CAT, Bench, pem, stranger
+from .cases import CASES, Case
 from .test_policy import secrets_of
 
 if TYPE_CHECKING:
