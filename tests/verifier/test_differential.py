@@ -19,6 +19,7 @@ from jwcrypto import jwk, jws, jwt
 from clerk_ext import Clerk, Reason, TokenVerificationError
 
 from .bench import APP, IGNORE_CAT, OWN_KID, REMOVE, SESSION_CAT, TEMPLATE_CAT, Bench, b64, own_key, stranger, unb64
+from .edits import EDITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,10 +160,10 @@ def _twice(members: object, name: str) -> bytes:
 
 
 def _spare(token: str) -> str:
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    other = token[:-1] + letters[letters.index(token[-1]) | 1]
-    assert token != other
-    return other
+    signed, dot, signature = token.rpartition(".")
+    other = EDITS["spare bit"](signature.encode()).decode()
+    assert signature != other
+    return signed + dot + other
 
 
 def made(judges: Judges, header: Members, claims: Members, *, strict: bool = False) -> tuple[str, Asked]:
