@@ -42,6 +42,7 @@ _FROM_BASE64URL = bytes(
     byte if chr(byte).isalnum() and byte < 128 else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, 0x21)
     for byte in range(256)
 )
+_a2b = binascii.a2b_base64
 _PADDING = (b"", b"", b"==", b"=")
 # By length modulo 4, what the last character may be: a group of two or three has 4 or 2 spare bits, which must be zero
 # (RFC 7515 2, RFC 4648 3.5); a group of one cannot be.
@@ -154,10 +155,8 @@ def split(token: object, known_headers: KnownHeaders) -> ParsedToken:
     header = _base64url(text[:first], "header") if known is None else None
     payload = _base64url(text[first + 1 : last], "payload")
     signature = _base64url(text[last + 1 :], "signature")
-    parsed = ParsedToken(token, header_segment, header, payload, signature, text[:last])
-    if known is not None:
-        parsed.kid, parsed.category = known
-    return parsed
+    kid, category = known or (None, None)
+    return ParsedToken(token, header_segment, header, payload, signature, text[:last], kid, category)
 
 
 def header_of(token: ParsedToken) -> Claims:
@@ -271,7 +270,7 @@ def _base64url(segment: bytes, part: str) -> bytes:
     if size and segment[-1] not in _LAST[size]:
         refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
     try:
-        return binascii.a2b_base64(segment.translate(_FROM_BASE64URL) + _PADDING[size], strict_mode=True)
+        return _a2b(segment.translate(_FROM_BASE64URL) + _PADDING[size], strict_mode=True)
     except binascii.Error:
         refuse(Reason.TOKEN_INVALID, f"The token's {part} is not canonical base64url.")
 
