@@ -61,7 +61,9 @@ def test_readme_block_of_the_endpoints_runs() -> None:
     user = fake.add_user()
     block = re.sub(r"sess_…", lambda _: fake.create_session(user).id, BLOCKS[2].replace("user_…", user.id))
 
-    with clerk_ext.Clerk(fake.config(), transport=FakeTransport(fake)) as clerk:
+    with clerk_ext.Clerk(
+        fake.config(authorized_parties=["https://app.example.com"]), transport=FakeTransport(fake)
+    ) as clerk:
         exec(block, {"clerk": clerk})
 
     paths = {f"{request.method} {request.path.partition('?')[0].rpartition('/')[2]}" for request in fake.requests}
