@@ -894,3 +894,12 @@ def test_environment_faults_name_the_variable(environ: dict[str, str], variable:
 def test_examples_are_of_the_field() -> None:
     """A wrong Backend API address is not answered with an example of a Frontend API's, to which no secret should go."""
     assert "https://api.clerk.com/v1" in refused(secret_key=SECRET, api_url="api.clerk.com").message
+
+
+@pytest.mark.parametrize("value", [-1, 1_000_001, 1.0, True, "10", None], ids=repr)
+def test_bad_cache_size(value: Any) -> None:
+    """A memory of verified tokens has room for a whole number of them, or for none."""
+    error = refused(token_cache_size=value)
+
+    assert "token_cache_size" == error.field
+    assert "0 (remember none) to 1000000" in error.message
