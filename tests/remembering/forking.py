@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import os
+import signal
 import sys
 import threading
 
@@ -64,6 +65,7 @@ def main() -> None:
     taken.wait(20)
     forked = os.fork()
     if forked == 0:
+        signal.alarm(30)  # a child that waits for a lock must not wait for ever
         child(token)
         os._exit(0)
     _, status = os.waitpid(forked, 0)

@@ -6,13 +6,14 @@ import gc
 import itertools
 import linecache
 import random
+import signal
 import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clerk_ext.tokens.remembered import Remembered, RememberedTokens
@@ -62,6 +63,7 @@ def test_remembers() -> None:
 
 
 @given(size=st.integers(0, 12), operations=st.lists(_OPERATIONS, max_size=120), lifetime=st.integers(1, 8))
+@example(size=1, operations=[("add", 0), ("add", 1), ("add", 2)], lifetime=5)
 def test_bound_and_truth(size: int, operations: list[tuple[str, int]], lifetime: int) -> None:
     """Whatever happens, there are at most so many, and what is found is the newest verdict on that very token."""
     tokens = RememberedTokens(size)
@@ -173,15 +175,17 @@ def test_newer_verdict_leaves_it_in_use() -> None:
 def test_same_ending(taken: bool) -> None:
     """Tokens that end alike, which no two good ones do, are never taken for one another and evict each other not."""
     tokens = RememberedTokens(4)
-    good, alike = named(1), f"other.{named(1)}"
+    good, alike = verified(named(1)), verified(f"other.{named(1)}")
+    verdict, other = good.claims, alike.claims
     if taken:
-        tokens.add(verified(good), 0.0)
-    found = tokens.get(alike)
-    tokens.add(verified(alike), 0.0)
+        tokens.add(good, 0.0)
+    found = tokens.get(alike.token)
+    tokens.add(alike, 0.0)
 
     assert None is found
-    assert taken == (tokens.get(good) is not None)
-    assert taken == (tokens.get(alike) is None)
+    assert (good if taken else None) is tokens.get(good.token)
+    assert (None if taken else alike) is tokens.get(alike.token)
+    assert (verdict, other) == (good.claims, alike.claims)
     assert 1 == len(tokens)
 
 
@@ -364,9 +368,11 @@ def test_fork_while_a_thread_makes_room() -> None:
         see(tokens, named(number))
 
     def goes_on() -> bool:
+        signal.alarm(20)  # a child that waits for the lock must not wait for ever
         known = all(tokens.get(named(number)) is not None for number in range(50))
         for number in range(100, 400):
             tokens.add(verified(named(number), 2 * MINUTE), MINUTE)
+        signal.alarm(0)
         return known and len(tokens) == 50 and tokens.get(named(399)) is not None
 
     with tokens._lock:  # pyright: ignore[reportPrivateUsage]
