@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from clerk_ext.calls import SessionCalls
     from clerk_ext.carriers import Instance, RequestLike
+    from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.sessions import AsyncSessions, Sessions
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.explanation import Explanation
     from clerk_ext.tokens.tally import Stats
-    from clerk_ext.transport import AsyncPool, Pool
     from clerk_sessions_api.models import JSONWebKeySet
 
 
@@ -140,9 +140,9 @@ class Clerk(FrontDoor["Pool"]):
         revocations: RevocationCheck | None = None,
     ) -> None:
         self._check(config, transport, "BaseTransport")
-        from clerk_ext.transport import Pool
+        from clerk_ext.pools import Clients, Pool
 
-        pool = Pool(transport=transport, clock=config.clock, monotonic=config.monotonic)
+        pool = Pool(Clients(transport), clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
     def _open(self, judge: Judge, pool: Pool, *, owns_pool: bool) -> None:
@@ -344,9 +344,9 @@ class AsyncClerk(FrontDoor["AsyncPool"]):
         revocations: RevocationCheck | None = None,
     ) -> None:
         self._check(config, transport, "AsyncBaseTransport")
-        from clerk_ext.transport import AsyncPool
+        from clerk_ext.pools import AsyncClients, AsyncPool
 
-        pool = AsyncPool(transport=transport, clock=config.clock, monotonic=config.monotonic)
+        pool = AsyncPool(AsyncClients(transport), clock=config.clock, monotonic=config.monotonic)
         self._open(judge_of(config, revocations), pool, owns_pool=True)
 
     def _open(self, judge: Judge, pool: AsyncPool, *, owns_pool: bool) -> None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from clerk_ext.calls import SessionCalls, StatusFilter
+    from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.revocations import RevocationCheck
-    from clerk_ext.transport import AsyncPool, Pool
     from clerk_sessions_api.models import Session, SessionPage
 
     SessionList: TypeAlias = list[Session]  # inside the classes below, `list` is their method

@@ -1,24 +1,17 @@
-"""HTTP: connection pools, the retry loop, and what an answer means. The only maker of generated clients."""
+"""HTTP without connections: the retry loop, and what an answer means. The only maker of generated clients."""
 
 from __future__ import annotations
 
 import functools
-import threading
-import time
-import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
 from clerk_ext.errors import APIConnectionError, APIError, APIResponseError, APIStatusError
-from clerk_ext.forks import mend_after_fork
 from clerk_ext.retries import WHERE_SAFE, RetryPolicy, retry_after_seconds
 
 if TYPE_CHECKING:
-    import asyncio
-    import ssl
     from collections.abc import Callable, Generator
-    from http.cookiejar import CookieJar
 
     import httpx
 
@@ -184,14 +177,14 @@ def _parse(call: Call[T], response: httpx.Response) -> T:
 
 
 @functools.cache
-def _failures() -> tuple[type[Exception], ...]:
+def failures() -> tuple[type[Exception], ...]:
     """All that httpx raises when an exchange fails: not everything descends from its HTTPError."""
     import httpx
 
     return (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict)
 
 
-def _cut(response: httpx.Response, failure: Exception) -> httpx.Response | Exception:
+def cut(response: httpx.Response, failure: Exception) -> httpx.Response | Exception:
     """What came, if the body could not be read: of an error, the status is worth more than the failure."""
     import httpx
 
@@ -199,214 +192,3 @@ def _cut(response: httpx.Response, failure: Exception) -> httpx.Response | Excep
         return failure
     kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     return httpx.Response(response.status_code, headers=kept)
-
-
-@functools.cache  # holds no lock meanwhile, which a forked child would inherit
-def _tls_context() -> ssl.SSLContext:
-    """One TLS context for the whole process: making one takes longer than a request."""
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
-def _no_cookies() -> CookieJar:
-    """A jar that takes nothing: pools are shared by tenants, and no tenant's cookie may reach another."""
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
-
-
-class Pool:
-    """The connections of the sync world, made on first use and again after a fork."""
-
-    def __init__(
-        self,
-        *,
-        transport: httpx.BaseTransport | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._transport = transport
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._made: httpx.Client | None = None
-        self.after_fork()
-        mend_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Forget the parent's connections: two processes on one of them would mix their answers."""
-        self._lock = threading.Lock()
-        self._made = None
-
-    def client(self) -> httpx.Client:
-        """The client that everything goes through."""
-        made = self._made
-        if made is not None:
-            return made
-        with self._lock:
-            if self._made is None:
-                self._made = self._new_client()
-            return self._made
-
-    def _new_client(self) -> httpx.Client:
-        import httpx
-
-        if self._transport is not None:
-            return httpx.Client(transport=self._transport, cookies=_no_cookies())
-        return httpx.Client(verify=_tls_context(), cookies=_no_cookies())
-
-    def call(self, call: Call[T]) -> T:
-        """Send *call*, again where that is safe and may help, and parse the answer.
-
-        Raises:
-            APIError: No good answer came.
-        """
-        steps = conversation(call, self._clock, self._monotonic)
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    self._sleep(step.seconds)
-                    step = next(steps)
-                else:
-                    step = steps.send(self._send(step))
-        except StopIteration as done:
-            return cast("T", done.value)
-
-    def _send(self, request: httpx.Request) -> httpx.Response | Exception:
-        try:
-            client = self.client()
-        except Exception as failure:  # noqa: BLE001 - a proxy or certificate file that the environment names and is none
-            return failure
-        try:
-            response = client.send(request, stream=True)
-        except _failures() as failure:
-            return failure
-        except RuntimeError as failure:  # closed by another thread in between
-            if client.is_closed:
-                return failure
-            raise
-        try:
-            response.read()
-        except _failures() as failure:
-            return _cut(response, failure)
-        finally:
-            response.close()
-        return response
-
-    def as_async(self, transport: httpx.AsyncBaseTransport | None) -> AsyncPool:
-        """The like of it for the async world.
-
-        Raises:
-            ValueError: This one has a transport that is for its own world only, and none is given for the other.
-        """
-        if transport is None and self._transport is not None:
-            import httpx
-
-            if not isinstance(self._transport, httpx.AsyncBaseTransport):
-                raise ValueError("transport: this client sends through a transport of yours; give an async one too.")
-            transport = self._transport
-        return AsyncPool(transport=transport, clock=self._clock, monotonic=self._monotonic)
-
-    def close(self) -> None:
-        """Close the connections; a transport that was passed in stays its maker's to close."""
-        with self._lock:
-            made, self._made = self._made, None
-        if made is not None and self._transport is None:
-            made.close()
-
-
-class AsyncPool:
-    """The connections of the async world: one client for each running event loop."""
-
-    def __init__(
-        self,
-        *,
-        transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._transport = transport
-        self._clock = clock
-        self._monotonic = monotonic
-        self._made: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient]
-        self.after_fork()
-        mend_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Forget the parent's connections: two processes on one of them would mix their answers."""
-        self._lock = threading.Lock()
-        self._made = weakref.WeakKeyDictionary()
-
-    def client(self) -> httpx.AsyncClient:
-        """The client of the running loop."""
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        client = self._made.get(loop)
-        if client is None:
-            with self._lock:
-                # A client's connections keep their loop alive, so that closed loops have to be let go of by hand.
-                for closed in [other for other in self._made if other.is_closed()]:
-                    del self._made[closed]
-                client = self._made[loop] = self._new_client()
-        return client
-
-    def _new_client(self) -> httpx.AsyncClient:
-        import httpx
-
-        if self._transport is not None:
-            return httpx.AsyncClient(transport=self._transport, cookies=_no_cookies())
-        return httpx.AsyncClient(verify=_tls_context(), cookies=_no_cookies())
-
-    async def call(self, call: Call[T]) -> T:
-        """Send *call*, again where that is safe and may help, and parse the answer.
-
-        Raises:
-            APIError: No good answer came.
-        """
-        import asyncio
-
-        steps = conversation(call, self._clock, self._monotonic)
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = next(steps)
-                else:
-                    step = steps.send(await self._send(step))
-        except StopIteration as done:
-            return cast("T", done.value)
-
-    async def _send(self, request: httpx.Request) -> httpx.Response | Exception:
-        try:
-            client = self.client()
-        except Exception as failure:  # noqa: BLE001 - a proxy or certificate file that the environment names and is none
-            return failure
-        try:
-            response = await client.send(request, stream=True)
-        except _failures() as failure:
-            return failure
-        except RuntimeError as failure:  # closed by another task in between
-            if client.is_closed:
-                return failure
-            raise
-        try:
-            await response.aread()
-        except _failures() as failure:
-            return _cut(response, failure)
-        finally:
-            await response.aclose()
-        return response
-
-    async def aclose(self) -> None:
-        """Close the running loop's connections; a transport that was passed in stays its maker's to close."""
-        import asyncio
-
-        with self._lock:
-            client = self._made.pop(asyncio.get_running_loop(), None)
-        if client is not None and self._transport is None:
-            await client.aclose()

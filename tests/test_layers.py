@@ -19,11 +19,11 @@ LAYERS = (
     ("clerk_ext.sessions", "clerk_ext.requests", "clerk_ext.tokens.explanation"),
     ("clerk_ext.calls", "clerk_ext.tokens.verifier"),
     ("clerk_ext.tokens.judge",),
-    ("clerk_ext.tokens.ring", "clerk_ext.tokens.remembered", "clerk_ext.revocations"),
+    ("clerk_ext.tokens.ring", "clerk_ext.tokens.remembered", "clerk_ext.revocations", "clerk_ext.pools"),
     ("clerk_ext.transport", "clerk_ext.carriers", "clerk_ext.tokens.claims", "clerk_ext.tokens.jwks"),
     ("clerk_ext.config", "clerk_ext.tokens.token", "clerk_ext.tokens.custom"),
     ("clerk_ext.tokens.authorization", "clerk_ext.tokens.tally"),
-    ("clerk_ext.tokens.keys", "clerk_ext.retries", "clerk_ext.errors", "clerk_ext.forks"),
+    ("clerk_ext.tokens.keys", "clerk_ext.retries", "clerk_ext.errors", "clerk_ext.forks", "clerk_ext.turns"),
 )
 # Rooms of several files, which count as one.
 ROOMS = {"clerk_ext.testing": "clerk_ext.testing", "clerk_ext.config_checks": "clerk_ext.config"}

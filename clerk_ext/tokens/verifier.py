@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
+    from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.judge import Judge, Steps
-    from clerk_ext.transport import AsyncPool, Pool
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class Verifier:
         body = bytearray()
         request = ring.request()
         request.extensions = {**request.extensions, "trace": line.trace}
-        response = self._pool.client().send(request, stream=True, follow_redirects=False)
+        response = self._pool.keys_client().send(request, stream=True, follow_redirects=False)
         try:
             ring.check(response)
             for chunk in response.iter_bytes():
@@ -235,7 +235,7 @@ class AsyncVerifier:
     async def _get(self) -> bytes:
         ring = self._judge.ring
         body = bytearray()
-        response = await self._pool.client().send(ring.request(), stream=True, follow_redirects=False)
+        response = await self._pool.keys_client().send(ring.request(), stream=True, follow_redirects=False)
         try:
             ring.check(response)
             async for chunk in response.aiter_bytes():

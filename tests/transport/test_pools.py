@@ -14,8 +14,9 @@ import pytest
 
 from clerk_ext import APIConnectionError, AsyncClerk, Clerk, JWKSUnavailable
 from clerk_ext.config import API_VERSION
+from clerk_ext.pools import KEYS, AsyncClients, AsyncPool, Clients, Pool
 from clerk_ext.testing import FakeServer, FakeTransport
-from clerk_ext.transport import AsyncPool, Call, Pool, generated_client, user_agent
+from clerk_ext.transport import Call, generated_client, user_agent
 from tests.transport.loopback import SECRET, Loopback, Received, config_at, reply, session_json
 
 if TYPE_CHECKING:
@@ -85,17 +86,17 @@ def test_no_cookie_is_stored(runner: asyncio.Runner, own_transport: bool) -> Non
         return httpx.MockTransport(lambda _: httpx.Response(200, headers=setting)) if own_transport else None
 
     with Loopback.script(reply(200, set_cookie=setting["Set-Cookie"])) as server:
-        pool = Pool(transport=mock())
+        pool = Pool(Clients(mock()))
         with_cookies = Call(httpx.Request("GET", server.url), lambda answer: answer.headers["set-cookie"])
 
         assert setting["Set-Cookie"] == pool.call(with_cookies)
-        assert [] == list(pool.client().cookies.jar)
+        assert [] == list(pool.keys_client().cookies.jar)
         pool.close()
 
         async def asynchronous() -> int:
-            pool = AsyncPool(transport=mock())
+            pool = AsyncPool(AsyncClients(mock()))
             assert setting["Set-Cookie"] == await pool.call(with_cookies)
-            stored = len(list(pool.client().cookies.jar))
+            stored = len(list(pool.keys_client().cookies.jar))
             await pool.aclose()
             return stored
 
@@ -229,14 +230,14 @@ def test_context_managers() -> None:
     """Leaving the block closes the connections, in both worlds, also when the block fails."""
     with Loopback.script(OK) as server:
         clerk = Clerk(config_at(server.url))
-        client = clerk._pool.client()  # pyright: ignore[reportPrivateUsage]
+        client = clerk._pool.clients.of("")  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(ZeroDivisionError), clerk as entered:  # noqa: PT012 - the call has to come first
             entered.sessions.get("sess_1")
             raise ZeroDivisionError
 
         async def asynchronous() -> bool:
             async with AsyncClerk(config_at(server.url)) as clerk:
-                client = clerk._pool.client()  # pyright: ignore[reportPrivateUsage]
+                client = clerk._pool.clients.of("")  # pyright: ignore[reportPrivateUsage]
                 await clerk.sessions.get("sess_1")
             return client.is_closed
 
@@ -248,31 +249,29 @@ def test_closed_in_between(clock: Clock, runner: asyncio.Runner) -> None:
     """A call whose client another thread closes at the last moment is made again where that is safe."""
     with Loopback.script(OK) as server:
         clerk = Clerk(config_at(server.url))
-        pool = clerk._pool  # pyright: ignore[reportPrivateUsage]
+        clients = clerk._pool.clients  # pyright: ignore[reportPrivateUsage]
         stale = httpx.Client()
         stale.close()
-        clients = iter([stale])
-        fresh = pool.client()
+        fresh, stales = clients.of(""), iter([stale])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pool, "client", lambda: next(clients, fresh))
+            patch.setattr(clients, "of", lambda _: next(stales, fresh))
 
             assert "sess_1" == clerk.sessions.get("sess_1").id
-            clients = iter([stale])
+            stales = iter([stale])
             with pytest.raises(APIConnectionError, match="closed"):
                 clerk.sessions.revoke("sess_1")
         clerk.close()
 
         async def asynchronous() -> None:
             clerk = AsyncClerk(config_at(server.url))
-            pool = clerk._pool  # pyright: ignore[reportPrivateUsage]
+            clients = clerk._pool.clients  # pyright: ignore[reportPrivateUsage]
             stale = httpx.AsyncClient()
             await stale.aclose()
-            clients = iter([stale])
-            fresh = pool.client()
+            fresh, stales = clients.of(""), iter([stale])
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(pool, "client", lambda: next(clients, fresh))
+                patch.setattr(clients, "of", lambda _: next(stales, fresh))
                 assert "sess_1" == (await clerk.sessions.get("sess_1")).id
-                clients = iter([stale])
+                stales = iter([stale])
                 with pytest.raises(APIConnectionError, match="closed"):
                     await clerk.sessions.revoke("sess_1")
             await clerk.aclose()
@@ -297,14 +296,14 @@ class Gate:
 
 def test_one_client_for_all_threads() -> None:
     """Threads that come first together, all of them before there is a client, get the same one."""
-    pool = Pool()
+    clients = Clients()
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(4) as threads:
-        patch.setattr(pool, "_lock", Gate(4))
-        clients = [threads.submit(pool.client) for _ in range(4)]
-        wait(clients)
-    pool.close()
+        patch.setattr(clients, "_lock", Gate(4))
+        given = [threads.submit(clients.of, "") for _ in range(4)]
+        wait(given)
+    clients.close()
 
-    assert 1 == len({id(client.result()) for client in clients})
+    assert 1 == len({id(client.result()) for client in given})
 
 
 def tls_context(client: httpx.Client | httpx.AsyncClient) -> Any:
@@ -315,17 +314,17 @@ def tls_context(client: httpx.Client | httpx.AsyncClient) -> Any:
 
 def test_tls_context_is_shared(runner: asyncio.Runner) -> None:
     """All pools of a process, of both worlds, share one TLS context, which verifies."""
-    pools = [Pool(), Pool()]
-    contexts = {id(tls_context(pool.client())) for pool in pools}
+    pools = [Clients(), Clients()]
+    contexts = {id(tls_context(pool.of(group))) for pool in pools for group in ("", KEYS, "https://api.clerk.com")}
 
     async def asynchronous() -> int:
-        pool = AsyncPool()
-        context = tls_context(pool.client())
+        pool = AsyncClients()
+        context = tls_context(pool.of(""))
         await pool.aclose()
         return id(context)
 
     contexts.add(runner.run(asynchronous()))
-    context = tls_context(pools[0].client())
+    context = tls_context(pools[0].of(""))
     for pool in pools:
         pool.close()
 
@@ -396,15 +395,15 @@ def test_cancelled_call(runner: asyncio.Runner) -> None:
 
 def test_closed_loops_are_let_go() -> None:
     """A loop that ended without closing its client is forgotten when another loop comes."""
-    pool = AsyncPool(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    clients = AsyncClients(httpx.MockTransport(lambda request: httpx.Response(200)))
 
     async def client() -> tuple[asyncio.AbstractEventLoop, httpx.AsyncClient]:
-        assert pool.client() is pool.client()
-        return asyncio.get_running_loop(), pool.client()
+        assert clients.of("") is clients.of("")
+        return asyncio.get_running_loop(), clients.of("")
 
     first = asyncio.run(client())
     second = asyncio.run(client())
-    kept = list(pool._made.items())  # pyright: ignore[reportPrivateUsage]
+    kept = [(loop, here.made[""]) for loop, here in clients._loops.items()]  # pyright: ignore[reportPrivateUsage]
 
     assert first[1] is not second[1]
     assert [second] == kept
@@ -515,7 +514,7 @@ clerk.sessions.get("parent")
 asynchronous = AsyncClerk(config)
 held, go_on = threading.Event(), threading.Event()
 def hold():
-    with clerk._pool._lock, asynchronous._pool._lock:
+    with clerk._pool.clients._lock, asynchronous._pool.clients._lock:
         held.set()
         go_on.wait(20)
 thread = threading.Thread(target=hold)

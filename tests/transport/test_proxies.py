@@ -106,15 +106,15 @@ def test_key_set_through_the_proxy(
 )
 def test_environment_that_cannot_work(world: World, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     """A proxy or certificate file that the environment names and is none: a connection error, with its cause."""
-    from clerk_ext import transport
+    from clerk_ext import pools
 
-    transport._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    pools._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setenv(variable, value)
     try:
         with pytest.raises(APIConnectionError) as caught:
             world.clerk(config_at("https://api.example")).sessions.get("sess_1")
     finally:
-        transport._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
+        pools._tls_context.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
     assert caught.value.__cause__ is not None
     assert type(caught.value.__cause__).__name__ in str(caught.value)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clerk_ext import APIConnectionError, APIError, APIResponseError, InternalServerError, RateLimitError
+from clerk_ext.pools import AsyncClients, AsyncPool, Clients, Pool
 from clerk_ext.retries import NEVER, WHERE_SAFE, RetryPolicy, retry_after_seconds
-from clerk_ext.transport import AsyncPool, Call, Pause, Pool, conversation
+from clerk_ext.transport import Call, Pause, conversation
 from tests.transport.loopback import Loopback, config_at, error_body, reply, session_json
 
 if TYPE_CHECKING:
@@ -149,12 +150,13 @@ def text_call(method: str = "GET", retry: RetryPolicy = WHERE_SAFE) -> Call[str]
 def test_pool_sleeps_as_told(clock: Clock) -> None:
     """The pool waits as long as the answer says, or twice as long each time, less up to half of it at random."""
     slept: list[float] = []
+    script = Script(
+        httpx.Response(503, headers={"Retry-After": "7"}),
+        httpx.ConnectError("no"),
+        httpx.Response(200, text="at last"),
+    )
     pool = Pool(
-        transport=Script(
-            httpx.Response(503, headers={"Retry-After": "7"}),
-            httpx.ConnectError("no"),
-            httpx.Response(200, text="at last"),
-        ),
+        Clients(script),
         clock=clock.time,
         monotonic=clock.monotonic,
         sleep=slept.append,
@@ -169,8 +171,9 @@ def test_pool_sleeps_as_told(clock: Clock) -> None:
 
 def test_async_pool_sleeps(clock: Clock, runner: asyncio.Runner) -> None:
     """The async pool goes through the same steps; a wait of no seconds is none."""
+    script = Script(httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200, text="at last"))
     pool = AsyncPool(
-        transport=Script(httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200, text="at last")),
+        AsyncClients(script),
         clock=clock.time,
         monotonic=clock.monotonic,
     )
