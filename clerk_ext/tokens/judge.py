@@ -10,7 +10,7 @@ import attrs
 from clerk_ext.errors import JWKSUnavailable, Reason, RevocationUnavailable, TokenVerificationError
 from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
 from clerk_ext.tokens.jwks import Fetch, Hit, Unavailable, Unknown, Wait
-from clerk_ext.tokens.remembered import Remembered, RememberedTokens
+from clerk_ext.tokens.remembered import Remembered, RememberedTokens, Room
 from clerk_ext.tokens.tally import Stats
 from clerk_ext.tokens.token import (
     SESSION,
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     Steps: TypeAlias = "Generator[Fetch | Refresh | Wait, None, T]"
 
 
-_MAX_KNOWN_HEADERS = 256
 _COMPLAINT_INTERVAL = 60.0
 
 
@@ -64,6 +63,41 @@ class Refresh:
     ticket: int
 
 
+class KnownHeaders(dict[str, "tuple[str | None, str | None]"]):
+    """Header segments of verified tokens, with the ``kid`` and ``cat`` in them: they need not be read again.
+
+    Of verified tokens only: nobody without a key of an instance can fill it.
+
+    Args:
+        size: The most segments.
+    """
+
+    __slots__ = ("_size",)
+
+    def __init__(self, size: int = 256) -> None:
+        super().__init__()
+        self._size = size
+
+    def note(self, token: ParsedToken) -> None:
+        """Know the header of a token whose signature holds."""
+        if len(self) >= self._size:
+            self.clear()
+        self[token.header_segment] = (token.kid, token.category)
+
+
+@attrs.frozen(eq=False)
+class Shared:
+    """What the judges of many tenants have in common: memory that is bounded for all of them together.
+
+    Attributes:
+        room: For verified tokens.
+        known_headers: Of all their tokens: what a header says does not depend on whose it is.
+    """
+
+    room: Room
+    known_headers: KnownHeaders
+
+
 @attrs.define(eq=False)
 class Judge:
     """A tenant's policy, keys and revocations, brought to bear on a token.
@@ -75,18 +109,20 @@ class Judge:
     config: ClerkConfig
     ring: KeyRing
     revocations: RevocationCheck | None = None
-    # Header segments of verified tokens only: nobody without a key of the tenant's can fill it.
-    _known_headers: dict[str, tuple[str | None, str | None]] = attrs.field(
-        factory=dict[str, tuple[str | None, str | None]], init=False
-    )
+    shared: Shared | None = None
+    is_routed_to: bool = False
+    """Whether its verified tokens are to be found among those of all tenants, too."""
+    _known_headers: KnownHeaders = attrs.field(init=False)
     _quiet_until: float = attrs.field(default=float("-inf"), init=False)
     policy: Policy = attrs.field(init=False)
     remembered: RememberedTokens | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.policy = _policy_of(self.config)
-        size = self.config.token_cache_size
-        self.remembered = RememberedTokens(size) if size else None
+        size, shared = self.config.token_cache_size, self.shared
+        self._known_headers = KnownHeaders() if shared is None else shared.known_headers
+        room = Room() if shared is None else shared.room
+        self.remembered = RememberedTokens(size, room, indexed=self.is_routed_to) if size else None
 
     def with_policy(self, **changes: object) -> Judge:
         """A judge of another policy: the same keys, revocations and counts, and no verified token of this one's.
@@ -95,7 +131,7 @@ class Judge:
             ConfigurationError: A change cannot work.
         """
         changed: dict[str, Any] = {name: value for name, value in changes.items() if value is not UNCHANGED}
-        return Judge(attrs.evolve(self.config, **changed), self.ring, self.revocations)
+        return Judge(attrs.evolve(self.config, **changed), self.ring, self.revocations, self.shared)
 
     def recall(self, token: object) -> SessionClaims | None:
         """The claims of a session token that was verified before, if everything that they rest on still holds.
@@ -108,8 +144,15 @@ class Judge:
         if remembered is None or not isinstance(token, str):
             return None
         found = remembered.get(token)
-        if found is None:
-            return None
+        return None if found is None else self.confirm(found)
+
+    def confirm(self, found: Remembered) -> SessionClaims | None:
+        """The claims of a token that this judge has accepted before, if everything that they rest on still holds.
+
+        Raises:
+            TokenVerificationError: The session was revoked since.
+            RevocationUnavailable: Whether it was cannot be told.
+        """
         now = self.config.clock()
         if not found.valid_from <= now < found.valid_until:
             return None
@@ -118,7 +161,8 @@ class Judge:
             if keys is None:
                 return None
             if found.key not in keys:
-                remembered.drop(found)
+                if self.remembered is not None:
+                    self.remembered.drop(found)
                 return None
         claims = found.claims
         if self.revocations is not None:
@@ -134,6 +178,11 @@ class Judge:
             self.ring.tally.refuse(verdict.reason)
         else:
             self.ring.tally.unavailable += 1
+
+    def close(self) -> None:
+        """Forget every verified token, and remember none from now on."""
+        if self.remembered is not None:
+            self.remembered.close()
 
     def stats(self) -> Stats:
         """The counts until now."""
@@ -240,7 +289,7 @@ class Judge:
         if self.remembered is not None:
             begins, ends = validity(payload, self.policy)
             kid = None if self.config.pem_key is not None else token.kid
-            self.remembered.add(Remembered(token.text, kid, key, begins, ends, claims), now)
+            self.remembered.add(Remembered(token.text, kid, key, begins, ends, claims, self), now)
         return claims
 
     def template_claims(self, token: ParsedToken) -> TemplateClaims:
@@ -250,11 +299,8 @@ class Judge:
         return TemplateClaims(self.config.name, payload)
 
     def _checked(self, token: ParsedToken, door: Door, now: float) -> Claims:
-        known = self._known_headers
-        if token.header_segment not in known:
-            if len(known) >= _MAX_KNOWN_HEADERS:
-                known.clear()
-            known[token.header_segment] = (token.kid, token.category)
+        if token.header_segment not in self._known_headers:
+            self._known_headers.note(token)
         claims = claims_of(token.payload)
         check_claims(claims, token.category, door, self.policy, now)
         return claims

@@ -52,7 +52,7 @@ def main() -> None:
     token = FAKE.session_token(SESSION)
     CLERK.verify_token(token)
     before = CLERK.stats()
-    lock: threading.Lock = operator.attrgetter("_judge.remembered._lock")(CLERK)
+    lock: threading.Lock = operator.attrgetter("_judge.remembered._room.lock")(CLERK)
     taken, done = threading.Event(), threading.Event()
 
     def hold() -> None:

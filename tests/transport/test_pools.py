@@ -253,8 +253,12 @@ def test_closed_in_between(clock: Clock, runner: asyncio.Runner) -> None:
         stale = httpx.Client()
         stale.close()
         fresh, stales = clients.of(""), iter([stale])
+
+        def of(_: str) -> httpx.Client:
+            return next(stales, fresh)
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(clients, "of", lambda _: next(stales, fresh))
+            patch.setattr(clients, "of", of)
 
             assert "sess_1" == clerk.sessions.get("sess_1").id
             stales = iter([stale])
@@ -268,8 +272,12 @@ def test_closed_in_between(clock: Clock, runner: asyncio.Runner) -> None:
             stale = httpx.AsyncClient()
             await stale.aclose()
             fresh, stales = clients.of(""), iter([stale])
+
+            def of(_: str) -> httpx.AsyncClient:
+                return next(stales, fresh)
+
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(clients, "of", lambda _: next(stales, fresh))
+                patch.setattr(clients, "of", of)
                 assert "sess_1" == (await clerk.sessions.get("sess_1")).id
                 stales = iter([stale])
                 with pytest.raises(APIConnectionError, match="closed"):

@@ -84,7 +84,8 @@ def test_bound_and_truth(size: int, operations: list[tuple[str, int]], lifetime:
                     tokens.drop(found)
                     newest.pop(number)
         assert len(tokens) <= size
-        assert len(tokens._gone) <= size  # pyright: ignore[reportPrivateUsage]
+        queues = tokens._queues  # pyright: ignore[reportPrivateUsage]
+        assert queues is None or len(queues.gone) <= size
 
 
 @given(size=st.integers(1, 40), count=st.integers(0, 60))
@@ -353,7 +354,7 @@ def test_hit_takes_no_lock() -> None:
     """A thread that makes room holds nobody up who asks for a token that is remembered."""
     tokens = RememberedTokens(4)
     tokens.add(verified(named(1)), 0.0)
-    with tokens._lock:  # pyright: ignore[reportPrivateUsage]
+    with tokens._room.lock:  # pyright: ignore[reportPrivateUsage]
         found = tokens.get(named(1))
 
     assert found is not None
@@ -375,7 +376,7 @@ def test_fork_while_a_thread_makes_room() -> None:
         signal.alarm(0)
         return known and len(tokens) == 50 and tokens.get(named(399)) is not None
 
-    with tokens._lock:  # pyright: ignore[reportPrivateUsage]
+    with tokens._room.lock:  # pyright: ignore[reportPrivateUsage]
         exit_code = exit_code_of_child(goes_on)
 
     assert 0 == exit_code
