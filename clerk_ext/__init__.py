@@ -1,6 +1,6 @@
 """The way Python talks to Clerk: verify session tokens, call the session endpoints, for any number of instances.
 
-Start with `Clerk` (or `AsyncClerk`) and `ClerkConfig`.
+Start with `Clerk` (or `AsyncClerk`) and `ClerkConfig`; for more than one instance with `Tenants` (`AsyncTenants`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from clerk_ext.errors import (
     RateLimitError,
     Reason,
     RevocationUnavailable,
+    TenantUnavailable,
     TokenVerificationError,
+    UnknownTenant,
     UnprocessableEntityError,
     VerificationUnavailable,
 )
@@ -37,6 +39,9 @@ from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
 from clerk_ext.tokens.tally import Stats
 
 if TYPE_CHECKING:
+    from clerk_ext.tenancy.routing import TenantsStats
+    from clerk_ext.tenancy.sweeps import SweepProgress, SweepReport, SweptSession
+    from clerk_ext.tenants import AsyncTenants, Tenants
     from clerk_ext.tokens.explanation import CheckResult, Explanation
     from clerk_sessions_api.models import (
         JSONWebKey,
@@ -54,6 +59,7 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "AsyncClerk",
+    "AsyncTenants",
     "AuthenticationError",
     "BadRequestError",
     "CheckResult",
@@ -82,15 +88,24 @@ __all__ = [
     "SessionStatus",
     "SessionTask",
     "Stats",
+    "SweepProgress",
+    "SweepReport",
+    "SweptSession",
     "TemplateClaims",
+    "TenantUnavailable",
+    "Tenants",
+    "TenantsStats",
     "TokenVerificationError",
+    "UnknownTenant",
     "UnprocessableEntityError",
     "VerificationUnavailable",
 ]
 
 _LAZY = {
-    "CheckResult": "clerk_ext.tokens.explanation",
-    "Explanation": "clerk_ext.tokens.explanation",
+    **dict.fromkeys(("AsyncTenants", "Tenants"), "clerk_ext.tenants"),
+    "TenantsStats": "clerk_ext.tenancy.routing",
+    **dict.fromkeys(("SweepProgress", "SweepReport", "SweptSession"), "clerk_ext.tenancy.sweeps"),
+    **dict.fromkeys(("CheckResult", "Explanation"), "clerk_ext.tokens.explanation"),
     **dict.fromkeys(
         ("JSONWebKey", "JSONWebKeySet", "Session", "SessionActivity", "SessionPage", "SessionStatus", "SessionTask"),
         "clerk_sessions_api.models",

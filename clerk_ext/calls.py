@@ -58,7 +58,7 @@ def _texts(**arguments: object) -> None:
             raise ValueError(f"{name}: is not Unicode text; it holds a lone surrogate.")
 
 
-def _ids(**arguments: object) -> None:
+def check_ids(**arguments: object) -> None:
     """Refuse what is no id; a credential in its place would end up in URLs, hence in logs."""
     _texts(**arguments)
     for name, value in arguments.items():
@@ -105,7 +105,7 @@ class SessionCalls:
     ) -> httpx.Request:
         from clerk_sessions_api.api.sessions import get_session_list as operation
 
-        _ids(**_given(client_id=client_id, user_id=user_id))
+        check_ids(**_given(client_id=client_id, user_id=user_id))
         _whole("limit", limit, *LIMITS)
         _whole("offset", offset, 0)
         return operation.build_request(
@@ -157,7 +157,7 @@ class SessionCalls:
         """``GET /sessions/{session_id}``."""
         from clerk_sessions_api.api.sessions import get_session as operation
 
-        _ids(session_id=session_id)
+        check_ids(session_id=session_id)
         return Call(operation.build_request(self._client, session_id), operation.parse_success)
 
     def create(self, user_id: str, active_organization_id: str | None) -> Call[Session]:
@@ -165,7 +165,7 @@ class SessionCalls:
         from clerk_sessions_api.api.sessions import create_session as operation
         from clerk_sessions_api.models import CreateSessionBody
 
-        _ids(user_id=user_id, **_given(active_organization_id=active_organization_id))
+        check_ids(user_id=user_id, **_given(active_organization_id=active_organization_id))
         body = CreateSessionBody(user_id=user_id, active_organization_id=active_organization_id)
         return Call(operation.build_request(self._client, body=body), operation.parse_success)
 
@@ -173,7 +173,7 @@ class SessionCalls:
         """``POST /sessions/{session_id}/revoke``."""
         from clerk_sessions_api.api.sessions import revoke_session as operation
 
-        _ids(session_id=session_id)
+        check_ids(session_id=session_id)
         return Call(operation.build_request(self._client, session_id), operation.parse_success)
 
     def refresh(
@@ -190,7 +190,7 @@ class SessionCalls:
         from clerk_sessions_api.api.sessions import refresh_session as operation
         from clerk_sessions_api.models import RefreshFormat, RefreshSessionBody, SessionToken
 
-        _ids(session_id=session_id)
+        check_ids(session_id=session_id)
         _texts(
             expired_token=expired_token,
             refresh_token=refresh_token,
@@ -221,7 +221,7 @@ class SessionCalls:
         """``POST /sessions/{session_id}/tokens``."""
         from clerk_sessions_api.api.sessions import create_session_token as operation
 
-        _ids(session_id=session_id)
+        check_ids(session_id=session_id)
         body = _token_body(expires_in_seconds)
         request = operation.build_request(self._client, session_id, body=body)
         return Call(request, lambda response: operation.parse_success(response).jwt)
@@ -232,7 +232,7 @@ class SessionCalls:
         """``POST /sessions/{session_id}/tokens/{template_name}``."""
         from clerk_sessions_api.api.sessions import create_session_token_from_template as operation
 
-        _ids(session_id=session_id)
+        check_ids(session_id=session_id)
         _texts(template_name=template_name)
         body = _token_body(expires_in_seconds)
         request = operation.build_request(self._client, session_id, template_name, body=body)

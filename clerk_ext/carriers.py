@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
@@ -38,6 +39,8 @@ RequestLike: TypeAlias = HasHeaders | Mapping[str, Any]
 # What machine tokens, OAuth access tokens and API keys of Clerk begin with: other credentials than sessions.
 _MACHINE_PREFIXES = ("mt_", "oat_", "ak_")
 _BLANKS = " \t"
+_SESSION_COOKIE = re.compile(r"__session(_[A-Za-z0-9_-]{8})?\Z")
+_MOST_INSTANCES = 8
 
 
 @attrs.frozen
@@ -66,16 +69,14 @@ class Instance:
         return cls(suffix, host, publishable_key.startswith("pk_live_"))
 
 
-def carried_by(request: RequestLike, instance: Instance, now: float) -> str | TokenVerificationError:
-    """Find the session token of *request*.
+Cookies: TypeAlias = Mapping[str, str]
+
+
+def read(request: RequestLike) -> str | TokenVerificationError | Cookies:
+    """Look where *request* may carry a session token.
 
     Returns:
-        The token, or why the request is signed out without a look at one.
-
-    Args:
-        request: Anything with headers.
-        instance: Whose cookies to look for.
-        now: Unix seconds.
+        The token of its header; why it is signed out without a look at one; or, without such a header, its cookies.
 
     Raises:
         TypeError: *request* has no headers that could be read.
@@ -95,7 +96,7 @@ def carried_by(request: RequestLike, instance: Instance, now: float) -> str | To
             if token.startswith(_MACHINE_PREFIXES):
                 return TokenVerificationError(Reason.TOKEN_TYPE_MISMATCH, "The request brings a machine's credential.")
             return token
-    return _by_cookie(cookies, instance, now)
+    return cookies
 
 
 def _bearer(authorization: str) -> str | None:
@@ -123,9 +124,22 @@ def _cookies(header: str) -> Iterator[tuple[str, str]]:
             yield name.strip(_BLANKS), value
 
 
-def _by_cookie(cookies: Mapping[str, str], instance: Instance, now: float) -> str | TokenVerificationError:
-    use_suffix = _uses_suffix(cookies, instance, now)
-    end = f"_{instance.suffix}" if use_suffix else ""
+def by_cookie(cookies: Cookies, instance: Instance, now: float) -> str | TokenVerificationError:
+    """Find the session token of *instance* among *cookies*.
+
+    Returns:
+        The token, or why the request is signed out without a look at one.
+
+    Args:
+        cookies: The cookies of a request that has no token in a header.
+        instance: Whose cookies to look for.
+        now: Unix seconds.
+    """
+    return _ending(cookies, f"_{instance.suffix}" if _uses_suffix(cookies, instance, now) else "")
+
+
+def _ending(cookies: Cookies, end: str) -> str | TokenVerificationError:
+    """The session token of the cookies whose names end in *end*."""
     token = cookies.get(f"__session{end}", "")
     since = cookies.get(f"__client_uat{end}", "")
     client_uat = int(since) if since.isascii() and since.isdigit() and len(since) < 16 else 0
@@ -148,6 +162,32 @@ def _by_cookie(cookies: Mapping[str, str], instance: Instance, now: float) -> st
     return token
 
 
+def issuers_of(cookies: Cookies) -> list[str]:
+    """The issuers that the session cookies of a host name, believed by nobody; that of the newest token first.
+
+    Several instances may write to one host, each a cookie with its own suffix, and the last one the plain one.
+    """
+    found: dict[str, float] = {}
+    for name, token in cookies.items():
+        if _SESSION_COOKIE.match(name) and len(found) < _MOST_INSTANCES:
+            says = unverified_claims(token)
+            issuer = (says or {}).get("iss")
+            if isinstance(issuer, str) and issuer:
+                found[issuer] = max(found.get(issuer, 0.0), _number(says, "iat") or 0.0)
+    return sorted(found, key=lambda issuer: found[issuer], reverse=True)
+
+
+def by_cookie_of_nobody(cookies: Cookies) -> str | TokenVerificationError:
+    """The same as `by_cookie` where no session cookie names an issuer."""
+    found = _ending(cookies, "")
+    if isinstance(found, TokenVerificationError) and found.reason is Reason.SESSION_TOKEN_AND_UAT_MISSING:
+        for name in cookies:
+            other = _ending(cookies, name.removeprefix("__client_uat")) if name.startswith("__client_uat_") else found
+            if isinstance(other, TokenVerificationError) and other.reason is Reason.CLIENT_UAT_BUT_NO_SESSION_TOKEN:
+                return other
+    return found
+
+
 def _looks_like_a_session_token(token: str) -> bool:
     """Whether its header is a session token's; if not, its verification tells more than its age does."""
     try:
@@ -157,7 +197,7 @@ def _looks_like_a_session_token(token: str) -> bool:
     return True
 
 
-def _uses_suffix(cookies: Mapping[str, str], instance: Instance, now: float) -> bool:
+def _uses_suffix(cookies: Cookies, instance: Instance, now: float) -> bool:
     """Whether this instance's suffixed cookies are to be read rather than the plain ones; the first rule decides.
 
     What tokens say is not verified here: it only selects which of the two is verified.

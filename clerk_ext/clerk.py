@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from clerk_ext.config import ClerkConfig
 from clerk_ext.errors import Reason, TokenVerificationError
 from clerk_ext.requests import RequestState, signed_in, signed_out
-from clerk_ext.tokens.judge import UNCHANGED, Judge, Unchanged
+from clerk_ext.tokens.judge import UNCHANGED, Judge, Unchanged, warn_of_unknown_issuer
 from clerk_ext.tokens.ring import KeyRing
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from clerk_ext.calls import SessionCalls
-    from clerk_ext.carriers import Instance, RequestLike
+    from clerk_ext.carriers import Cookies, Instance, RequestLike
     from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.sessions import AsyncSessions, Sessions
@@ -30,30 +30,26 @@ if TYPE_CHECKING:
 
 
 P = TypeVar("P", bound="Pool | AsyncPool")
+V = TypeVar("V", Verifier, AsyncVerifier)
 
 
 def judge_of(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
-    """The judge of a tenant, on keys of its own."""
-    if config.issuers is None:
-        import logging
-
-        logging.getLogger("clerk_ext").warning(
-            "tenant %s: no issuer is known, so that the iss of a token cannot be compared; add publishable_key, "
-            "frontend_api or issuer",
-            config.name,
-        )
+    """The judge of a lone tenant, on keys of its own."""
+    warn_of_unknown_issuer(config)
     return Judge(config, KeyRing(config), revocations)
 
 
-class FrontDoor(Generic[P]):
+class FrontDoor(Generic[V, P]):
     """What `Clerk` and `AsyncClerk` have in common: all that does no I/O."""
 
+    _verifier: V
     _judge: Judge
     _pool: P
     _owns_pool: bool
 
-    def _open(self, judge: Judge, pool: P, *, owns_pool: bool) -> None:
-        self._judge = judge
+    def _open(self, verifier: V, pool: P, *, owns_pool: bool) -> None:
+        self._verifier = verifier
+        self._judge = verifier.judge
         self._pool = pool
         self._owns_pool = owns_pool
         # Not functools.cached_property, whose lock of Python 3.11 a forked child could inherit locked.
@@ -71,10 +67,10 @@ class FrontDoor(Generic[P]):
                 raise TypeError(f"transport: give an httpx.{kind}, not {type(transport).__name__}.")
 
     @classmethod
-    def _sharing(cls, judge: Judge, pool: P, *, owns_pool: bool) -> Self:
-        """A client on a judge and a pool that others use too."""
+    def _sharing(cls, verifier: V, pool: P, *, owns_pool: bool) -> Self:
+        """A client on keys and a pool that others use too."""
         made = cls.__new__(cls)
-        made._open(judge, pool, owns_pool=owns_pool)
+        made._open(verifier, pool, owns_pool=owns_pool)
         return made
 
     @property
@@ -99,14 +95,21 @@ class FrontDoor(Generic[P]):
 
     def _carried_by(self, request: RequestLike) -> str | RequestState:
         """The token of a request, or the state of one that brings none to verify."""
-        from clerk_ext.carriers import Instance, carried_by  # hashlib and more, which who passes tokens does not need
+        from clerk_ext.carriers import read  # hashlib and more, which who passes tokens does not need
+
+        found = read(request)
+        if isinstance(found, str):
+            return found
+        return self._refused(found) if isinstance(found, TokenVerificationError) else self._in_cookies(found)
+
+    def _in_cookies(self, cookies: Cookies) -> str | RequestState:
+        """The token of the instance's cookies, or the state of a request that brings none to verify."""
+        from clerk_ext.carriers import Instance, by_cookie
 
         if self._instance is None:
             self._instance = Instance.of(self.config.publishable_key)
-        carried = carried_by(request, self._instance, self.config.clock())
-        if isinstance(carried, str):
-            return carried
-        return self._refused(carried)
+        found = by_cookie(cookies, self._instance, self.config.clock())
+        return self._refused(found) if isinstance(found, TokenVerificationError) else found
 
     def _without_token(self) -> RequestState:
         return self._refused(
@@ -121,7 +124,7 @@ class FrontDoor(Generic[P]):
         return f"{type(self).__name__}({self.config!r})"
 
 
-class Clerk(FrontDoor["Pool"]):
+class Clerk(FrontDoor[Verifier, "Pool"]):
     """One Clerk instance: verifies its session tokens and calls its session endpoints.
 
     Threads may share it; a fork may inherit it. Nothing is sent before it is needed.
@@ -143,11 +146,10 @@ class Clerk(FrontDoor["Pool"]):
         from clerk_ext.pools import Clients, Pool
 
         pool = Pool(Clients(transport), clock=config.clock, monotonic=config.monotonic)
-        self._open(judge_of(config, revocations), pool, owns_pool=True)
+        self._open(Verifier(judge_of(config, revocations), pool), pool, owns_pool=True)
 
-    def _open(self, judge: Judge, pool: Pool, *, owns_pool: bool) -> None:
-        super()._open(judge, pool, owns_pool=owns_pool)
-        self._verifier = Verifier(judge, pool)
+    def _open(self, verifier: Verifier, pool: Pool, *, owns_pool: bool) -> None:
+        super()._open(verifier, pool, owns_pool=owns_pool)
         self._sessions: Sessions | None = None
 
     @classmethod
@@ -196,7 +198,7 @@ class Clerk(FrontDoor["Pool"]):
             audience=audience,
             max_age=max_age,
         )
-        return self._sharing(judge, self._pool, owns_pool=False)
+        return self._sharing(Verifier(judge, self._pool), self._pool, owns_pool=False)
 
     def as_async(self, *, transport: httpx.AsyncBaseTransport | None = None) -> AsyncClerk:
         """The same client for asyncio: on the same keys, verified tokens, revocations and counts.
@@ -211,15 +213,16 @@ class Clerk(FrontDoor["Pool"]):
         """
         self._check(self.config, transport, "AsyncBaseTransport")
         pool = self._pool.as_async(transport)
-        return AsyncClerk._sharing(self._judge, pool, owns_pool=True)
+        return AsyncClerk._sharing(AsyncVerifier(self._judge, pool), pool, owns_pool=True)
 
     @property
     def sessions(self) -> Sessions:
         """The session endpoints."""
         if self._sessions is None:
-            from clerk_ext.sessions import Sessions  # many processes only verify
+            from clerk_ext.sessions import NoteRevoked, Sessions  # many processes only verify
 
-            self._sessions = Sessions(self._calls, self._pool, self._judge.revocations)
+            note = NoteRevoked(self._judge.revocations, self.config.name if self._judge.shared else None)
+            self._sessions = Sessions(self._calls, self._pool, note)
         return self._sessions
 
     def verify_token(self, session_token: str) -> SessionClaims:
@@ -324,7 +327,7 @@ class Clerk(FrontDoor["Pool"]):
         self.close()
 
 
-class AsyncClerk(FrontDoor["AsyncPool"]):
+class AsyncClerk(FrontDoor[AsyncVerifier, "AsyncPool"]):
     """The same as `Clerk`, awaited, on asyncio.
 
     Event loops may share it; each has its own connections. Tokens are verified on the loop itself: it takes less time
@@ -347,11 +350,10 @@ class AsyncClerk(FrontDoor["AsyncPool"]):
         from clerk_ext.pools import AsyncClients, AsyncPool
 
         pool = AsyncPool(AsyncClients(transport), clock=config.clock, monotonic=config.monotonic)
-        self._open(judge_of(config, revocations), pool, owns_pool=True)
+        self._open(AsyncVerifier(judge_of(config, revocations), pool), pool, owns_pool=True)
 
-    def _open(self, judge: Judge, pool: AsyncPool, *, owns_pool: bool) -> None:
-        super()._open(judge, pool, owns_pool=owns_pool)
-        self._verifier = AsyncVerifier(judge, pool)
+    def _open(self, verifier: AsyncVerifier, pool: AsyncPool, *, owns_pool: bool) -> None:
+        super()._open(verifier, pool, owns_pool=owns_pool)
         self._sessions: AsyncSessions | None = None
 
     @classmethod
@@ -382,15 +384,16 @@ class AsyncClerk(FrontDoor["AsyncPool"]):
             audience=audience,
             max_age=max_age,
         )
-        return self._sharing(judge, self._pool, owns_pool=False)
+        return self._sharing(AsyncVerifier(judge, self._pool), self._pool, owns_pool=False)
 
     @property
     def sessions(self) -> AsyncSessions:
         """The session endpoints."""
         if self._sessions is None:
-            from clerk_ext.sessions import AsyncSessions  # many processes only verify
+            from clerk_ext.sessions import AsyncSessions, NoteRevoked  # many processes only verify
 
-            self._sessions = AsyncSessions(self._calls, self._pool, self._judge.revocations)
+            note = NoteRevoked(self._judge.revocations, self.config.name if self._judge.shared else None)
+            self._sessions = AsyncSessions(self._calls, self._pool, note)
         return self._sessions
 
     async def verify_token(self, session_token: str) -> SessionClaims:
@@ -444,3 +447,31 @@ class AsyncClerk(FrontDoor["AsyncPool"]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+# What `Tenants` needs of a client and users do not.
+
+
+def clerk_of(verifier: Verifier) -> Clerk:
+    """The client of one of many tenants: closing it leaves the pool open."""
+    return Clerk._sharing(verifier, verifier.pool, owns_pool=False)  # pyright: ignore[reportPrivateUsage]
+
+
+def async_clerk_of(verifier: AsyncVerifier) -> AsyncClerk:
+    """See `clerk_of`."""
+    return AsyncClerk._sharing(verifier, verifier.pool, owns_pool=False)  # pyright: ignore[reportPrivateUsage]
+
+
+def calls_of(clerk: FrontDoor[V, P]) -> SessionCalls:
+    """A client's operations as requests and readings of answers."""
+    return clerk._calls  # pyright: ignore[reportPrivateUsage]
+
+
+def pool_of(clerk: FrontDoor[V, P]) -> P:
+    """What a client sends through."""
+    return clerk._pool  # pyright: ignore[reportPrivateUsage]
+
+
+def in_cookies(clerk: Clerk | AsyncClerk, cookies: Cookies) -> str | RequestState:
+    """The token of a client's cookies, or the state of a request that brings it none to verify."""
+    return clerk._in_cookies(cookies)  # pyright: ignore[reportPrivateUsage]

@@ -95,7 +95,7 @@ class ClerkConfig:
     clock: Callable[[], float] = attrs.field(default=time.time, repr=False, eq=False)
     monotonic: Callable[[], float] = attrs.field(default=time.monotonic, repr=False, eq=False)
 
-    issuers: frozenset[str] | None = attrs.field(init=False, repr=False, eq=False)
+    issuers: tuple[str, ...] | None = attrs.field(init=False, repr=False, eq=False)
     """The values of ``iss`` to accept; None where no setting tells one."""
     keys_url: str | None = attrs.field(init=False, repr=False, eq=False)
     """Where the key set is fetched; None with a ``jwt_key``, or where only the Backend API has it."""

@@ -34,7 +34,7 @@ _EXAMPLES = {
     "jwks_url": "https://clerk.example.com/.well-known/jwks.json",
     "proxy_url": "https://app.example.com/__clerk",
 }
-_VARIABLES = {
+VARIABLES = {
     "publishable_key": "CLERK_PUBLISHABLE_KEY",
     "secret_key": "CLERK_SECRET_KEY",
     "jwt_key": "CLERK_JWT_KEY",
@@ -43,11 +43,12 @@ _VARIABLES = {
     "api_url": "CLERK_API_URL",
     "api_version": "CLERK_API_VERSION",
 }
+"""The environment variable of each setting that has one."""
 
 
 def by_variable(fault: ConfigurationError) -> ConfigurationError:
     """The same fault, told to somebody who wrote environment variables."""
-    variable = _VARIABLES.get(fault.field)
+    variable = VARIABLES.get(fault.field)
     return fault if variable is None else ConfigurationError(fault.field, f"{fault.message} (variable {variable})")
 
 
@@ -85,7 +86,7 @@ def check_and_derive(config: ClerkConfig) -> None:
         issuers = tuple(_url("issuer", value, config.allow_http) for value in config.issuer)
         if any(value.endswith("/") for value in issuers):
             _fault("issuer", "ends with a slash, which Clerk's issuers never do; take it off.")
-    derive(config, "issuers", frozenset(issuers) or None)
+    derive(config, "issuers", tuple(dict.fromkeys(issuers)) or None)
     derive(config, "pem_key", None if config.jwt_key is None else _pem_key(config.jwt_key))
     if config.jwks_url is not None:
         _url("jwks_url", config.jwks_url, config.allow_http)

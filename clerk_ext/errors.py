@@ -7,7 +7,9 @@
     ├─ TokenVerificationError                 the request's fault: answer 401; ``.reason`` says why
     ├─ VerificationUnavailable                we cannot judge: answer 503; ``.retry_after``
     │    ├─ JWKSUnavailable                   the instance's keys cannot be had
+    │    ├─ TenantUnavailable                 the tenant's settings cannot be loaded
     │    └─ RevocationUnavailable             the revocations object failed
+    ├─ UnknownTenant (also KeyError)          there is no tenant of that name
     └─ APIError                               a call of the Backend API failed
        ├─ APIConnectionError                  no whole answer: timeout, DNS, TLS, a broken stream
        ├─ APIResponseError                    an answer that the API would not give: HTML from a proxy, a cut body
@@ -92,6 +94,7 @@ class Reason(enum.StrEnum):
     SESSION_PENDING = "session-pending"
     SESSION_STATUS_UNKNOWN = "session-status-unknown"
     SESSION_REVOKED = "session-revoked"
+    TENANT_UNKNOWN = "tenant-unknown"
 
 
 class TokenVerificationError(ClerkError):
@@ -131,8 +134,31 @@ class JWKSUnavailable(VerificationUnavailable):
     """The instance's key set cannot be had, and the keys at hand are absent or too old to trust."""
 
 
+class TenantUnavailable(VerificationUnavailable):
+    """The tenant's settings cannot be loaded now: its loader failed, hangs, or is asked too often."""
+
+
 class RevocationUnavailable(VerificationUnavailable):
     """The revocations object failed to answer whether the session is revoked."""
+
+
+class UnknownTenant(ClerkError, KeyError):
+    """There is no tenant of that name.
+
+    Attributes:
+        name: The name that was asked for.
+        message: What to do about it.
+    """
+
+    _names: ClassVar[tuple[str, ...]] = ("name", "message")
+
+    def __init__(self, name: str, message: str = "give its ClerkConfig to Tenants, or have a loader find it.") -> None:
+        super().__init__(f"there is no tenant {name!r}; {message}")
+        self.name = name
+        self.message = message
+
+    # KeyError shows its argument in quotes, as if it were the missing key.
+    __str__ = Exception.__str__
 
 
 class APIError(ClerkError):

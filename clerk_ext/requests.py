@@ -30,12 +30,12 @@ class RequestState:
         message: The same for people; None when it is signed in.
         claims: The verified claims; None when it is signed out.
         token: The token that was verified; None when it is signed out.
-        tenant: The name of the tenant that was asked.
+        tenant: The name of the tenant that was asked; None where `Tenants` found none to ask.
         headers: Headers to add to the answer, as Clerk's SDKs do; empty when it is signed in.
     """
 
     status: Status
-    tenant: str
+    tenant: str | None
     reason: Reason | None = None
     message: str | None = None
     claims: SessionClaims | None = None
@@ -63,6 +63,6 @@ def signed_in(token: str, claims: SessionClaims) -> RequestState:
     return RequestState(status="signed-in", tenant=claims.tenant, claims=claims, token=token)
 
 
-def signed_out(tenant: str, refusal: TokenVerificationError) -> RequestState:
+def signed_out(tenant: str | None, refusal: TokenVerificationError) -> RequestState:
     """The state of a request whose token was refused."""
     return RequestState(status="signed-out", tenant=tenant, reason=refusal.reason, message=refusal.message)

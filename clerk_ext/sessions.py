@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
+import attrs
+
 from clerk_ext.errors import APIStatusError
 from clerk_ext.revocations import Revocations
 
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
 class Sessions:
     """Clerk's session endpoints (Clerk docs, "Backend API", Sessions)."""
 
-    def __init__(self, calls: SessionCalls, pool: Pool, revocations: RevocationCheck | None = None) -> None:
+    def __init__(self, calls: SessionCalls, pool: Pool, note: NoteRevoked) -> None:
         self._calls = calls
         self._pool = pool
-        self._revocations = revocations
+        self._note = note
 
     def list(
         self,
@@ -133,9 +135,9 @@ class Sessions:
             session = self._pool.call(call)
         except BaseException as failure:
             if _may_have_been_done(failure):
-                _note_revoked(self._revocations, session_id)
+                self._note(session_id)
             raise
-        _note_revoked(self._revocations, session_id)
+        self._note(session_id)
         return session
 
     @overload
@@ -247,10 +249,10 @@ class Sessions:
 class AsyncSessions:
     """Clerk's session endpoints, awaited: the same names and arguments as `Sessions`."""
 
-    def __init__(self, calls: SessionCalls, pool: AsyncPool, revocations: RevocationCheck | None = None) -> None:
+    def __init__(self, calls: SessionCalls, pool: AsyncPool, note: NoteRevoked) -> None:
         self._calls = calls
         self._pool = pool
-        self._revocations = revocations
+        self._note = note
 
     async def list(
         self,
@@ -305,9 +307,9 @@ class AsyncSessions:
             session = await self._pool.call(call)
         except BaseException as failure:
             if _may_have_been_done(failure):
-                _note_revoked(self._revocations, session_id)
+                self._note(session_id)
             raise
-        _note_revoked(self._revocations, session_id)
+        self._note(session_id)
         return session
 
     @overload
@@ -378,6 +380,19 @@ def _may_have_been_done(failure: BaseException) -> bool:
     return not isinstance(failure, APIStatusError) or failure.status_code >= 500
 
 
-def _note_revoked(revocations: RevocationCheck | None, session_id: str) -> None:
-    if isinstance(revocations, Revocations):
-        revocations.revoke_session(session_id)
+@attrs.frozen
+class NoteRevoked:
+    """Tells the revocations that a client asks of a session that it ended.
+
+    Attributes:
+        revocations: What it asks; only the built-in one takes notes.
+        tenant: The tenant alone that it is about, where several share the revocations.
+    """
+
+    revocations: RevocationCheck | None
+    tenant: str | None
+
+    def __call__(self, session_id: str) -> None:
+        """The session was revoked, or may have been."""
+        if isinstance(self.revocations, Revocations):
+            self.revocations.revoke_session(session_id, tenant=self.tenant)

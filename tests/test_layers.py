@@ -15,15 +15,27 @@ PACKAGE = Path(__file__).parents[1] / "clerk_ext"
 LAYERS = (
     ("clerk_ext",),
     ("clerk_ext.testing",),
-    ("clerk_ext.clerk",),
+    ("clerk_ext.tenants",),
+    ("clerk_ext.tenancy.routing",),
+    ("clerk_ext.tenancy.loading", "clerk_ext.tenancy.sweeping"),
+    ("clerk_ext.clerk", "clerk_ext.tenancy.registry", "clerk_ext.tenancy.sweeps"),
     ("clerk_ext.sessions", "clerk_ext.requests", "clerk_ext.tokens.explanation"),
     ("clerk_ext.calls", "clerk_ext.tokens.verifier"),
     ("clerk_ext.tokens.judge",),
     ("clerk_ext.tokens.ring", "clerk_ext.tokens.remembered", "clerk_ext.revocations", "clerk_ext.pools"),
     ("clerk_ext.transport", "clerk_ext.carriers", "clerk_ext.tokens.claims", "clerk_ext.tokens.jwks"),
+    ("clerk_ext.tenancy.settings",),
     ("clerk_ext.config", "clerk_ext.tokens.token", "clerk_ext.tokens.custom"),
     ("clerk_ext.tokens.authorization", "clerk_ext.tokens.tally"),
-    ("clerk_ext.tokens.keys", "clerk_ext.retries", "clerk_ext.errors", "clerk_ext.forks", "clerk_ext.turns"),
+    (
+        "clerk_ext.tokens.keys",
+        "clerk_ext.retries",
+        "clerk_ext.errors",
+        "clerk_ext.forks",
+        "clerk_ext.turns",
+        "clerk_ext.tenancy.loads",
+        "clerk_ext.tenancy.crews",
+    ),
 )
 # Rooms of several files, which count as one.
 ROOMS = {"clerk_ext.testing": "clerk_ext.testing", "clerk_ext.config_checks": "clerk_ext.config"}
@@ -55,7 +67,11 @@ def imported(source: str, module: str) -> set[str]:
     return {room(name) for name in found if name.split(".")[0] == "clerk_ext"} - {module}
 
 
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "tokens" or path.name != "__init__.py")
+FILES = sorted(
+    path
+    for path in PACKAGE.rglob("*.py")
+    if path.parent.name not in {"tokens", "tenancy"} or path.name != "__init__.py"
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])

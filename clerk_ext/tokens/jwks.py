@@ -231,6 +231,10 @@ class KeyCache:
         self._fail(now, retry_after or 0.0)
         return True
 
+    def forget(self) -> None:
+        """Hold no keys any more. The pause goes on, so that no more is fetched than with them."""
+        self._held = None
+
     def abandon(self, ticket: int | None = None) -> None:
         """Forget the open fetch: its driver is gone, which says nothing of the server.
 

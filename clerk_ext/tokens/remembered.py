@@ -139,6 +139,9 @@ class Room:
         self._used -= 1
 
 
+_NONE: dict[str, Remembered] = {}  # what every empty memory holds, and nobody changes
+
+
 class _Queues:
     """In which order the tokens of a memory go. Most tenants are idle most of the time, and then have none."""
 
@@ -163,9 +166,9 @@ class RememberedTokens:
 
     def __init__(self, size: int, room: Room | None = None, *, indexed: bool = False) -> None:
         self._size = size
-        self._room = room or Room()
+        self._room = Room() if room is None else room
         self._index = self._room.by_key if indexed else None
-        self._by_key: dict[str, Remembered] = {}
+        self._by_key: dict[str, Remembered] = _NONE
         self._queues: _Queues | None = None
 
     def __len__(self) -> int:
@@ -184,6 +187,7 @@ class RememberedTokens:
             queues = self._queues
             if queues is None:
                 self._room.enter(self)
+                self._by_key = {}
                 queues = self._queues = _Queues()
             held = self._by_key.get(key)
             if held is not None:
@@ -204,6 +208,7 @@ class RememberedTokens:
 
     def start_over(self) -> None:
         """Give back what an empty memory still takes. The caller holds the room's lock."""
+        self._by_key = _NONE
         self._queues = None
 
     def tidy(self) -> None:
@@ -270,7 +275,7 @@ class RememberedTokens:
             self._size = 0
             for key, remembered in list(self._by_key.items()):
                 self._forget(key, remembered)
-            self._queues = None
+            self.start_over()
             self._room.leave(self)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from clerk_ext.forks import mend_after_fork
@@ -41,28 +43,81 @@ class FetchFailed(Exception):
         self.retry_after = retry_after
 
 
-class KeyRing:
-    """The keys of one tenant, for any number of threads and event loops."""
+class KeyRoom:
+    """How many keys many tenants may hold together; whose last fetch is longest ago goes first.
 
-    def __init__(self, config: ClerkConfig) -> None:
-        self.config = config
-        self.tally: Tally = Tally()
-        self._cache = KeyCache(
-            Timings(
-                fresh=config.jwks_fresh,
-                stale=config.jwks_stale,
-                expire=config.jwks_expire,
-                pause=config.jwks_pause,
-                max_pause=config.jwks_max_pause,
-                ticket=config.timeout + 1.0,
-            )
-        )
+    A tenant in use fetches its keys every five minutes, so that these are the idle ones.
+
+    Args:
+        size: The most keys.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held: OrderedDict[KeyRing, int] = OrderedDict()
+        self._used = 0
         self.after_fork()
         mend_after_fork(self)
 
     def after_fork(self) -> None:
-        """The parent's thread or task that fetched is not here: nobody would report its fetch."""
+        """A thread of the parent may hold the lock, or have been in the midst of counting."""
         self._lock = threading.Lock()
+        self._used = sum(self._held.values())
+
+    def __len__(self) -> int:
+        return self._used
+
+    def fetched(self, ring: KeyRing, count: int) -> None:
+        """*ring* holds *count* keys from now on. Not to be called with the lock of a ring held."""
+        idle: list[KeyRing] = []
+        with self._lock:
+            self._used += count - self._held.pop(ring, 0)
+            self._held[ring] = count
+            while self._used > self._size and len(self._held) > 1:
+                other, others = self._held.popitem(last=False)
+                self._used -= others
+                idle.append(other)
+        for other in idle:
+            other.forget()
+
+    def leave(self, ring: KeyRing) -> None:
+        """*ring* is not in use any more."""
+        with self._lock:
+            self._used -= self._held.pop(ring, 0)
+
+
+@functools.lru_cache(maxsize=64)  # many tenants have the same
+def _timings(fresh: float, stale: float, expire: float, pause: float, max_pause: float, ticket: float) -> Timings:
+    return Timings(fresh=fresh, stale=stale, expire=expire, pause=pause, max_pause=max_pause, ticket=ticket)
+
+
+class KeyRing:
+    """The keys of one tenant, for any number of threads and event loops."""
+
+    __slots__ = ("__weakref__", "_cache", "_flight", "_lock", "_monotonic", "_room", "config", "tally")
+
+    def __init__(self, config: ClerkConfig, room: KeyRoom | None = None) -> None:
+        self.config: ClerkConfig = config
+        self._room = room
+        self._monotonic = config.monotonic
+        self.tally: Tally = Tally()
+        self._cache = KeyCache(
+            _timings(
+                config.jwks_fresh,
+                config.jwks_stale,
+                config.jwks_expire,
+                config.jwks_pause,
+                config.jwks_max_pause,
+                config.timeout + 1.0,
+            )
+        )
+        self.after_fork()
+        if room is None:  # else who has many of them sees to it
+            mend_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The parent's thread or task that fetched is not here: nobody would report its fetch."""
+        self._lock: threading.Lock = threading.Lock()
         self._flight: tuple[int, Future[None]] | None = None
         self._cache.abandon()
 
@@ -71,7 +126,7 @@ class KeyRing:
 
     def peek(self, kid: str, now: float) -> Keys | None:
         """See `KeyCache.peek`: fresh keys or None, without the lock; *now* in Unix seconds."""
-        return self._cache.peek(kid, (self.config.monotonic(), now))
+        return self._cache.peek(kid, (self._monotonic(), now))
 
     def usable(self, kid: str) -> Keys:
         """See `KeyCache.usable`."""
@@ -131,10 +186,14 @@ class KeyRing:
                 retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
                 counted = self._cache.failed(ticket, self._now(), retry_after)
             self._release(ticket)
-        self.tally.fetch("late" if not counted else "fetched" if keys else "failed")
+        room = self._room
+        if counted and keys and room is not None:
+            room.fetched(self, sum(map(len, keys.by_kid.values())))
         if not counted:
+            self.tally.late += 1
             _logger().warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
         elif keys:
+            self.tally.fetched += 1
             _logger().info(
                 "tenant %s: key set fetched, %d key ids, %d entries skipped",
                 self.config.name,
@@ -142,14 +201,27 @@ class KeyRing:
                 keys.skipped,
             )
         else:
+            self.tally.failed += 1
             _logger().warning("tenant %s: the key set cannot be had: %s", self.config.name, outcome)
+
+    def forget(self) -> None:
+        """Let the keys go; who asks next fetches them anew."""
+        with self._lock:
+            self._cache.forget()
+
+    def leave(self) -> None:
+        """The tenant is gone: its keys no longer count, and live as long as somebody still uses them."""
+        room, self._room = self._room, None  # which a fetch under way must not enter again
+        if room is not None:
+            mend_after_fork(self)
+            room.leave(self)
 
     def abandoned(self, ticket: int) -> None:
         """The fetch of *ticket* was cut short on our side; whoever waits for it looks up anew."""
         with self._lock:
             self._cache.abandon(ticket)
             self._release(ticket)
-        self.tally.fetch("abandoned")
+        self.tally.abandoned += 1
 
     def _release(self, ticket: int) -> None:
         flight = self._flight

@@ -45,20 +45,30 @@ class Stats:
 class Tally:
     """The counters. Without a lock: they guard nothing, and under CPython's global lock no addition below is torn."""
 
-    __slots__ = ("cache_hits", "fetches", "refused", "unavailable", "verified")
+    __slots__ = ("abandoned", "cache_hits", "failed", "fetched", "late", "refused", "unavailable", "verified")
 
     def __init__(self) -> None:
         self.verified: int = 0
         self.cache_hits: int = 0
         self.unavailable: int = 0
+        # Fetches by outcome; there are many tenants, and a dict for each would take more than all the numbers.
+        self.fetched: int = 0
+        self.failed: int = 0
+        self.late: int = 0
+        self.abandoned: int = 0
         # Not Counter, nor get(): either runs code between reading and writing, where another thread may come in.
         self.refused: defaultdict[Reason, int] = defaultdict(int)
-        self.fetches: defaultdict[FetchOutcome, int] = defaultdict(int)
 
     def refuse(self, reason: Reason) -> None:
         """Count a refusal."""
         self.refused[reason] += 1
 
-    def fetch(self, outcome: FetchOutcome) -> None:
-        """Count a fetch that ended."""
-        self.fetches[outcome] += 1
+    def fetches(self) -> dict[FetchOutcome, int]:
+        """The fetches that there were, by outcome."""
+        counts: dict[FetchOutcome, int] = {
+            "fetched": self.fetched,
+            "failed": self.failed,
+            "late": self.late,
+            "abandoned": self.abandoned,
+        }
+        return {outcome: count for outcome, count in counts.items() if count}

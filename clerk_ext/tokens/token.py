@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import attrs
@@ -17,7 +18,7 @@ import attrs
 from clerk_ext.errors import Reason, TokenVerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import TypeAlias
 
     from clerk_ext.tokens.keys import VerificationKey
@@ -42,6 +43,8 @@ _FROM_BASE64URL = bytes(
     byte if chr(byte).isalnum() and byte < 128 else {ord("-"): ord("+"), ord("_"): ord("/")}.get(byte, 0x21)
     for byte in range(256)
 )
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _a2b = binascii.a2b_base64
 _PADDING = (b"", b"", b"==", b"=")
 # By length modulo 4, what the last character may be: a group of two or three has 4 or 2 spare bits, which must be zero
@@ -63,10 +66,10 @@ class Policy:
         max_age: The greatest age since ``iat`` in seconds, or None.
     """
 
-    issuers: frozenset[str] | None = None
-    authorized_parties: frozenset[str] | None = None
+    issuers: Collection[str] | None = None
+    authorized_parties: Collection[str] | None = None
     allow_missing_azp: bool = False
-    audience: frozenset[str] | None = None
+    audience: Collection[str] | None = None
     clock_skew: float = 5.0
     accept_pending: bool = False
     max_age: float | None = None
@@ -213,7 +216,7 @@ def signing_key(token: ParsedToken, keys: tuple[VerificationKey, ...]) -> Verifi
 
 def claims_of(payload: bytes) -> Claims:
     """The payload as a JSON object (RFC 7519 7.2), for a token whose signature holds."""
-    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _depth(payload) > MAX_DEPTH:
+    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _is_deeper(payload, MAX_DEPTH):
         refuse(Reason.TOKEN_INVALID, f"The token's payload is nested more than {MAX_DEPTH} levels deep.")
     return _json_object(payload, "payload", _PAYLOAD)
 
@@ -228,13 +231,29 @@ def unverified_claims(token: str) -> Claims | None:
         return None
 
 
+_ISS = b'"iss"'
+_ISSUER = re.compile(rb'"iss"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]*)"')
+
+
+def issuer_of(token: ParsedToken) -> str | None:
+    """The issuer that *token* names, believed by nobody: to choose whose keys decide. None if it names none."""
+    payload = token.payload
+    if payload.count(_ISS) == 1 and b"\\" not in payload:
+        # As Clerk writes it, wherever it stands: the tenant whose issuer it is looks at the claim itself, too.
+        found = _ISSUER.match(payload, payload.find(_ISS))
+        if found:
+            return found[1].decode()
+    try:
+        issuer = claims_of(payload).get("iss")
+    except TokenVerificationError:
+        return None
+    return issuer if isinstance(issuer, str) and issuer else None
+
+
 def claims_our_issuer(token: ParsedToken, policy: Policy) -> bool:
     """Whether the unverified payload names one of our issuers: only to decide if a fetch is worth it."""
-    try:
-        issuer = claims_of(token.payload).get("iss")
-    except TokenVerificationError:
-        return False
-    return isinstance(issuer, str) and (policy.issuers is None or issuer in policy.issuers)
+    issuer = issuer_of(token)
+    return issuer is not None and (policy.issuers is None or issuer in policy.issuers)
 
 
 def check_claims(claims: Claims, category: str | None, door: Door, policy: Policy, now: float) -> None:
@@ -332,21 +351,22 @@ def _json_object(raw: bytes, part: str, reader: _Json) -> Claims:
     return cast("Claims", value)
 
 
-def _depth(raw: bytes) -> int:
-    """How deeply arrays and objects nest, brackets inside strings left out."""
-    depth = deepest = 0
+def _is_deeper(raw: bytes, most: int) -> bool:
+    """Whether arrays and objects nest more than *most* levels, brackets inside strings left out."""
     # Odd pieces between quotes are string contents; an escaped quote or backslash must not split them.
-    for piece in raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]:
-        for byte in piece:
-            if byte in b"[{":
-                depth += 1
-                deepest = max(deepest, depth)
-            elif byte in b"]}":
-                depth -= 1
-    return deepest
+    outside = b"".join(raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    brackets = outside.translate(_BRACKETS, _NO_BRACKETS)
+    for _ in range(most):
+        if not brackets:
+            return False
+        left = brackets.replace(b"[]", b"")  # one level, the innermost everywhere
+        if len(left) == len(brackets):  # they do not match: no JSON
+            return True
+        brackets = left
+    return bool(brackets)
 
 
-def _is_in(value: object, allowed: frozenset[str]) -> bool:
+def _is_in(value: object, allowed: Collection[str]) -> bool:
     return isinstance(value, str) and value in allowed
 
 
@@ -393,7 +413,7 @@ def _aud(claims: Claims, policy: Policy, _now: float) -> None:
         return
     audience = claims.get("aud")
     named = cast("list[object]", audience) if isinstance(audience, list) else [audience]
-    if not all(isinstance(name, str) for name in named) or policy.audience.isdisjoint(named):
+    if not all(isinstance(name, str) for name in named) or not any(name in policy.audience for name in named):
         refuse(Reason.TOKEN_INVALID_AUDIENCE, "The token is not meant for the configured audience (claim aud).")
 
 

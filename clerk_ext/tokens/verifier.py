@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
 from clerk_ext.tokens.judge import Refresh
-from clerk_ext.tokens.jwks import Wait
+from clerk_ext.tokens.jwks import Fetch, Wait
 from clerk_ext.tokens.ring import FetchFailed, take
 from clerk_ext.tokens.token import SESSION, TEMPLATE
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.judge import Judge, Steps
+    from clerk_ext.tokens.token import ParsedToken
 
 T = TypeVar("T")
 
@@ -58,19 +59,22 @@ class _Line:
 class Verifier:
     """Verifies on the calling thread; fetches keys in daemon threads."""
 
+    __slots__ = ("_fetching", "judge", "pool")
+
     def __init__(self, judge: Judge, pool: Pool) -> None:
-        self._judge = judge
-        self._pool = pool
+        self.judge: Judge = judge
+        self.pool: Pool = pool
         self._fetching: list[tuple[threading.Thread, _Line]] = []
 
-    def session(self, token: object) -> SessionClaims:
-        """Verify a session token."""
-        judge = self._judge
+    def session(self, token: object, parsed: ParsedToken | None = None) -> SessionClaims:
+        """Verify a session token, which may have been parsed and looked for among the verified ones."""
+        judge = self.judge
         try:
-            claims = judge.recall(token)
-            if claims is not None:
-                return claims
-            parsed = judge.parse(token, SESSION)
+            if parsed is None:
+                claims = judge.recall(token)
+                if claims is not None:
+                    return claims
+                parsed = judge.parse(token, SESSION)
             key = judge.at_hand(parsed)
             if key is None:
                 key = self.run(judge.find_key(parsed))
@@ -81,7 +85,7 @@ class Verifier:
 
     def template(self, token: object) -> TemplateClaims:
         """Verify a JWT-template token."""
-        judge = self._judge
+        judge = self.judge
         try:
             parsed = judge.parse(token, TEMPLATE)
             if judge.at_hand(parsed) is None:
@@ -91,13 +95,15 @@ class Verifier:
             judge.count(verdict)
             raise
 
-    def run(self, steps: Steps[T]) -> T:
-        """Do what *steps* ask for, to their end."""
+    def run(self, steps: Steps[T], *, is_fetcher: bool = False) -> T:
+        """Do what *steps* ask for, to their end; with *is_fetcher* on this very thread, which nobody else waits for."""
         try:
             while True:
                 step = next(steps)
-                flight, patience = self._judge.ring.flight(step.ticket)
-                if not isinstance(step, Wait):
+                flight, patience = self.judge.ring.flight(step.ticket)
+                if is_fetcher and isinstance(step, Fetch):
+                    self._fetch(step.ticket, _Line())
+                elif not isinstance(step, Wait):
                     self._start(step.ticket)
                 if not isinstance(step, Refresh):
                     with contextlib.suppress(TimeoutError):  # the ticket has expired, as the next look-up sees
@@ -106,22 +112,29 @@ class Verifier:
             return cast("T", done.value)
 
     def _start(self, ticket: int) -> None:
-        self._fetching = [fetching for fetching in self._fetching if fetching[0].is_alive()]
-        for _, earlier in self._fetching:
-            earlier.cut()  # one ticket is open at a time: theirs is over
+        for fetching in list(self._fetching):
+            if fetching[0].ident is not None and not fetching[0].is_alive():  # the parent's, in a forked child
+                self._done(fetching)
+        earlier = list(self._fetching)
+        for _, line in earlier:
+            line.cut()  # one ticket is open at a time: theirs is over
         line = _Line()
         thread = threading.Thread(target=self._fetch, args=(ticket, line), name="clerk-jwks", daemon=True)
+        self._fetching.append((thread, line))
         try:
-            if len(self._fetching) >= _MAX_HANGING:
+            if len(earlier) >= _MAX_HANGING:
                 raise FetchFailed("earlier fetches still hang")
             thread.start()
         except (
             FetchFailed,
             RuntimeError,
         ) as failure:  # RuntimeError: no more threads, or Python is shutting down
-            self._judge.ring.landed(ticket, FetchFailed(str(failure)))
-        else:
-            self._fetching.append((thread, line))
+            self._done((thread, line))
+            self.judge.ring.landed(ticket, FetchFailed(str(failure)))
+
+    def _done(self, fetching: tuple[threading.Thread, _Line]) -> None:
+        with contextlib.suppress(ValueError):  # somebody else was faster
+            self._fetching.remove(fetching)
 
     def _fetch(self, ticket: int, line: _Line) -> None:
         outcome: bytes | FetchFailed = FetchFailed("the fetch was broken off")
@@ -133,16 +146,17 @@ class Verifier:
             outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
         finally:
             line.let_go()
-            self._judge.ring.landed(ticket, outcome)
+            self._done((threading.current_thread(), line))
+            self.judge.ring.landed(ticket, outcome)
 
     def _get(self, line: _Line) -> bytes:
-        ring = self._judge.ring
+        ring = self.judge.ring
         config = ring.config
         deadline = config.monotonic() + config.timeout
         body = bytearray()
         request = ring.request()
         request.extensions = {**request.extensions, "trace": line.trace}
-        response = self._pool.keys_client().send(request, stream=True, follow_redirects=False)
+        response = self.pool.keys_client().send(request, stream=True, follow_redirects=False)
         try:
             ring.check(response)
             for chunk in response.iter_bytes():
@@ -157,19 +171,22 @@ class Verifier:
 class AsyncVerifier:
     """Verifies on the event loop, which costs less than a thread would; fetches keys in tasks."""
 
+    __slots__ = ("_tasks", "judge", "pool")
+
     def __init__(self, judge: Judge, pool: AsyncPool) -> None:
-        self._judge = judge
-        self._pool = pool
+        self.judge: Judge = judge
+        self.pool: AsyncPool = pool
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to its tasks weakly
 
-    async def session(self, token: object) -> SessionClaims:
-        """Verify a session token."""
-        judge = self._judge
+    async def session(self, token: object, parsed: ParsedToken | None = None) -> SessionClaims:
+        """Verify a session token, which may have been parsed and looked for among the verified ones."""
+        judge = self.judge
         try:
-            claims = judge.recall(token)
-            if claims is not None:
-                return claims
-            parsed = judge.parse(token, SESSION)
+            if parsed is None:
+                claims = judge.recall(token)
+                if claims is not None:
+                    return claims
+                parsed = judge.parse(token, SESSION)
             key = judge.at_hand(parsed)
             if key is None:
                 key = await self.run(judge.find_key(parsed))
@@ -180,7 +197,7 @@ class AsyncVerifier:
 
     async def template(self, token: object) -> TemplateClaims:
         """Verify a JWT-template token."""
-        judge = self._judge
+        judge = self.judge
         try:
             parsed = judge.parse(token, TEMPLATE)
             if judge.at_hand(parsed) is None:
@@ -197,7 +214,7 @@ class AsyncVerifier:
         try:
             while True:
                 step = next(steps)
-                flight, patience = self._judge.ring.flight(step.ticket)
+                flight, patience = self.judge.ring.flight(step.ticket)
                 if not isinstance(step, Wait):
                     self._start(step.ticket)
                 if not isinstance(step, Refresh):
@@ -213,7 +230,7 @@ class AsyncVerifier:
             self._tasks.discard(task)
             # Cancelled where the loop shuts down, perhaps before the task began; an exception is what took it down.
             if task.cancelled() or task.exception() is not None:
-                self._judge.ring.abandoned(ticket)
+                self.judge.ring.abandoned(ticket)
 
         task = asyncio.get_running_loop().create_task(self._fetch(ticket), name="clerk-jwks")
         self._tasks.add(task)
@@ -224,18 +241,18 @@ class AsyncVerifier:
 
         outcome: bytes | FetchFailed
         try:
-            async with asyncio.timeout(self._judge.config.timeout):
+            async with asyncio.timeout(self.judge.config.timeout):
                 outcome = await self._get()
         except FetchFailed as failure:
             outcome = failure
         except Exception as failure:  # noqa: BLE001 - a transport of the user's may raise anything; the others wait
             outcome = FetchFailed(f"{type(failure).__name__}: {failure}")
-        self._judge.ring.landed(ticket, outcome)
+        self.judge.ring.landed(ticket, outcome)
 
     async def _get(self) -> bytes:
-        ring = self._judge.ring
+        ring = self.judge.ring
         body = bytearray()
-        response = await self._pool.keys_client().send(ring.request(), stream=True, follow_redirects=False)
+        response = await self.pool.keys_client().send(ring.request(), stream=True, follow_redirects=False)
         try:
             ring.check(response)
             async for chunk in response.aiter_bytes():

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 import pytest
 
 from clerk_ext import Reason, TokenVerificationError
-from clerk_ext.carriers import Instance, carried_by
+from clerk_ext.carriers import Instance, by_cookie, read
 from tests.verifier.bench import b64
+
+if TYPE_CHECKING:
+    from clerk_ext.carriers import RequestLike
 
 NOW: Final = 1_767_225_600
 DEVELOPMENT: Final = "pk_test_Y2xlcmsuY2xlcmsuZGV2JA"
@@ -126,6 +129,13 @@ def spelt(token: Token, key: str) -> str | None:
     return f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}.AAAA"
 
 
+def carried(request: RequestLike, key: str | None) -> str | TokenVerificationError:
+    """The token among a request's cookies that an instance takes."""
+    cookies = read(request)
+    assert not isinstance(cookies, str | TokenVerificationError)
+    return by_cookie(cookies, Instance.of(key), NOW)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.rule)
 def test_rule(row: Row) -> None:
     """Session and uat are both read plain, or both suffixed, as the first rule that fits says."""
@@ -138,12 +148,12 @@ def test_rule(row: Row) -> None:
         f"__client_uat_{suffix}": row.suffixed_uat,
     }
     line = "; ".join(f"{name}={value}" for name, value in cookies.items() if value is not None)
-    carried = carried_by({"Cookie": line}, Instance.of(row.key), NOW)
+    found = carried({"Cookie": line}, row.key)
     expected = {"plain": plain, "suffixed": suffixed, "too old": Reason.SESSION_TOKEN_IAT_BEFORE_CLIENT_UAT}
 
     assert plain != suffixed or plain is None
     assert expected.get(row.expected, row.expected) == (
-        carried.reason if isinstance(carried, TokenVerificationError) else carried
+        found.reason if isinstance(found, TokenVerificationError) else found
     )
 
 
@@ -196,8 +206,6 @@ def test_host_in_lower_case() -> None:
 def test_no_publishable_key() -> None:
     """Without one only plain cookies are looked at."""
     cookies = {name: f"__session{name}={JUNK}{name}; __client_uat{name}={UAT}" for name in ("", "_QvfNY2dr")}
-    carried = [
-        carried_by({"Cookie": line}, Instance.of(None), NOW) for line in ("; ".join(cookies.values()), cookies[""])
-    ]
+    found = [carried({"Cookie": line}, None) for line in ("; ".join(cookies.values()), cookies[""])]
 
-    assert [JUNK, JUNK] == carried
+    assert [JUNK, JUNK] == found

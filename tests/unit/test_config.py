@@ -62,7 +62,7 @@ def test_publishable_key_gives_issuer_and_key_set_url() -> None:
     """A publishable key names the Frontend API's host: the issuer and the JWKS URL follow from it."""
     config = ClerkConfig(publishable_key="pk_test_ZXhhbXBsZS5hY2NvdW50cy5kZXYk")
 
-    assert frozenset({"https://example.accounts.dev"}) == config.issuers
+    assert ("https://example.accounts.dev",) == config.issuers
     assert "https://example.accounts.dev/.well-known/jwks.json" == config.keys_url
     assert config.pem_key is None
 
@@ -75,7 +75,7 @@ def test_publishable_key_of_both_environments_with_or_without_padding(prefix: st
     config = ClerkConfig(publishable_key=key if padding else key.rstrip("="))
 
     assert key.endswith("=")
-    assert frozenset({"https://a.clerk.example.com"}) == config.issuers
+    assert ("https://a.clerk.example.com",) == config.issuers
 
 
 def test_longest_host() -> None:
@@ -83,12 +83,12 @@ def test_longest_host() -> None:
     host = f"{'a.' * 125}com"
 
     assert 253 == len(host)
-    assert frozenset({f"https://{host}"}) == ClerkConfig(publishable_key=publishable(f"{host}$")).issuers
+    assert (f"https://{host}",) == ClerkConfig(publishable_key=publishable(f"{host}$")).issuers
 
 
 def test_host_of_publishable_key_is_lower_case() -> None:
     """Clerk writes the issuer in lower case, so a host in capitals is taken down to it."""
-    assert frozenset({BASE}) == ClerkConfig(publishable_key=publishable("Clerk.Example.COM$")).issuers
+    assert (BASE,) == ClerkConfig(publishable_key=publishable("Clerk.Example.COM$")).issuers
 
 
 @pytest.mark.parametrize("given_host", [HOST, BASE, f"{BASE}/", "Clerk.Example.com", "https://CLERK.example.com"])
@@ -96,7 +96,7 @@ def test_frontend_api_is_a_host_or_url(given_host: str) -> None:
     """`frontend_api` in any usual spelling stands for a publishable key."""
     config = ClerkConfig(frontend_api=given_host)
 
-    assert frozenset({BASE}) == config.issuers
+    assert (BASE,) == config.issuers
     assert f"{BASE}/.well-known/jwks.json" == config.keys_url
 
 
@@ -104,7 +104,7 @@ def test_frontend_api_goes_before_the_publishable_key() -> None:
     """What is said outright wins over what would be derived."""
     config = ClerkConfig(publishable_key=PUBLISHABLE, frontend_api="other.example.com")
 
-    assert frozenset({"https://other.example.com"}) == config.issuers
+    assert ("https://other.example.com",) == config.issuers
     assert "https://other.example.com/.well-known/jwks.json" == config.keys_url
 
 
@@ -113,14 +113,14 @@ def test_proxy_keeps_its_path_and_both_issuers() -> None:
     config = ClerkConfig(publishable_key=PUBLISHABLE, proxy_url="https://app.example.com/__clerk/")
 
     assert "https://app.example.com/__clerk/.well-known/jwks.json" == config.keys_url
-    assert frozenset({BASE, "https://app.example.com/__clerk"}) == config.issuers
+    assert (BASE, "https://app.example.com/__clerk") == config.issuers
 
 
 def test_proxy_alone_is_its_own_issuer() -> None:
     """Without a publishable key the proxy is all that is known."""
     config = ClerkConfig(proxy_url="https://app.example.com/__clerk")
 
-    assert frozenset({"https://app.example.com/__clerk"}) == config.issuers
+    assert ("https://app.example.com/__clerk",) == config.issuers
 
 
 @pytest.mark.parametrize("issuer", ["https://a.example.com", ["https://a.example.com"], {"https://a.example.com"}])
@@ -128,7 +128,7 @@ def test_issuer_replaces_what_is_derived(issuer: Any) -> None:
     """A given issuer, alone or in a collection, is the only one; where the keys are does not change."""
     config = ClerkConfig(publishable_key=PUBLISHABLE, issuer=issuer)
 
-    assert frozenset({"https://a.example.com"}) == config.issuers
+    assert ("https://a.example.com",) == config.issuers
     assert f"{BASE}/.well-known/jwks.json" == config.keys_url
 
 
@@ -136,7 +136,7 @@ def test_several_issuers() -> None:
     """Each of several issuers is accepted."""
     config = ClerkConfig(secret_key=SECRET, issuer=["https://a.example.com", "https://b.example.com/path"])
 
-    assert frozenset({"https://a.example.com", "https://b.example.com/path"}) == config.issuers
+    assert ("https://a.example.com", "https://b.example.com/path") == config.issuers
 
 
 def test_jwt_key_goes_before_every_url() -> None:
@@ -147,7 +147,7 @@ def test_jwt_key_goes_before_every_url() -> None:
 
     assert config.pem_key is not None
     assert config.keys_url is None
-    assert frozenset({BASE}) == config.issuers
+    assert (BASE,) == config.issuers
 
 
 def test_jwks_url_goes_before_the_frontend_api() -> None:
@@ -155,7 +155,7 @@ def test_jwks_url_goes_before_the_frontend_api() -> None:
     config = ClerkConfig(jwks_url="https://keys.example.com/a/jwks", publishable_key=PUBLISHABLE, secret_key=SECRET)
 
     assert "https://keys.example.com/a/jwks" == config.keys_url
-    assert frozenset({BASE}) == config.issuers
+    assert (BASE,) == config.issuers
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_allow_http_accepts_http_everywhere() -> None:
         allow_http=True,
     )
 
-    assert frozenset({"http://clerk.internal", "http://app.internal/__clerk"}) == config.issuers
+    assert ("http://clerk.internal", "http://app.internal/__clerk") == config.issuers
     assert "http://keys.internal/jwks" == config.keys_url
 
 
@@ -746,7 +746,7 @@ def test_no_satellite(value: str) -> None:
     """Saying that this is no satellite asks for nothing."""
     environ = {"CLERK_PUBLISHABLE_KEY": PUBLISHABLE, "CLERK_IS_SATELLITE": value}
 
-    assert frozenset({BASE}) == ClerkConfig.from_env(environ).issuers
+    assert (BASE,) == ClerkConfig.from_env(environ).issuers
 
 
 # --- as a value
@@ -770,10 +770,10 @@ def test_evolve_checks_and_derives_anew() -> None:
     config = full_config()
     other = attrs.evolve(config, publishable_key=publishable("b.example.com$"), jwt_key=None, name="b")
 
-    assert frozenset({"https://b.example.com"}) == other.issuers
+    assert ("https://b.example.com",) == other.issuers
     assert "https://b.example.com/.well-known/jwks.json" == other.keys_url
     assert (SECRET, (APP,), ("api",)) == (other.secret_key, other.authorized_parties, other.audience)
-    assert frozenset({BASE}) == config.issuers
+    assert (BASE,) == config.issuers
     with pytest.raises(ConfigurationError, match="clock_skew"):
         attrs.evolve(config, clock_skew=-1)
 

@@ -294,6 +294,6 @@ def test_verifies_anew_and_remembers_nothing(clerk: Clerk, bench: Bench) -> None
 
 def test_remedy_for_every_reason_of_a_check() -> None:
     """Each reason that a session token can be refused for is met by the cases, each of which has its remedy."""
-    of_requests = {reason for reason in Reason if reason.startswith(("session-token-", "client-uat-"))}
+    of_requests = {reason for reason in Reason if reason.startswith(("session-token-", "client-uat-", "tenant-"))}
 
     assert set(Reason) - of_requests == {case.reason for case in SESSIONS if case.reason}

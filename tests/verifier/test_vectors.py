@@ -84,8 +84,8 @@ def test_every_step_has_both() -> None:
 
 
 def test_every_reason_of_a_token() -> None:
-    """Each reason is there that is not about a request."""
-    of_requests = {reason for reason in Reason if reason.startswith(("session-token", "client-uat"))}
+    """Each reason is there that is not about a request or the choice of a tenant."""
+    of_requests = {reason for reason in Reason if reason.startswith(("session-token", "client-uat", "tenant-"))}
 
     assert set(Reason) - of_requests == {case.reason for case in REFUSED}
 

@@ -1,0 +1,1 @@
+"""Behind `Tenants`: which there are, which of them a request is for, and work on many of them."""
