@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from clerk_ext import AsyncClerk, Clerk
+from clerk_ext import AsyncClerk, AsyncTenants, Clerk, Tenants
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from typing import Unpack
 
     import httpx
 
     from clerk_ext import ClerkConfig
     from clerk_ext.revocations import RevocationCheck
+    from clerk_ext.tenancy.settings import Settings
+    from clerk_ext.tenants import TenantsOptions
+
+T = TypeVar("T")
 
 
 class Clock:
@@ -68,8 +73,8 @@ class _Awaited:
         def call(*args: object, **kwargs: object) -> object:
             result = value(*args, **kwargs)
             if inspect.iscoroutine(result):
-                return self._runner.run(result)
-            if isinstance(result, AsyncClerk):  # with_policy
+                result = self._runner.run(result)
+            if isinstance(result, AsyncClerk):  # with_policy, and a tenant that was loaded
                 return _Awaited(result, self._runner)
             return iter(self._runner.run(_all(result))) if inspect.isasyncgen(result) else result
 
@@ -79,13 +84,29 @@ class _Awaited:
         return repr(self._target)
 
 
+class _AwaitedTenants(_Awaited):
+    """An `AsyncTenants` that looks like `Tenants`: a name that is not known yet is loaded."""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.load(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in cast("AsyncTenants", self._target)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(cast("AsyncTenants", self._target))
+
+    def __len__(self) -> int:
+        return len(cast("AsyncTenants", self._target))
+
+
 @attrs.define(eq=False)
 class World:
     """Makes clients of one world; those of the async one look like a `Clerk` too."""
 
     name: str
     _runner: asyncio.Runner | None = None
-    _made: list[Clerk] = attrs.field(factory=list[Clerk])
+    _made: list[Clerk | Tenants] = attrs.field(factory=list[Clerk | Tenants])
 
     def clerk(
         self,
@@ -105,6 +126,29 @@ class World:
         self._made.append(made)
         return made
 
+    def tenants(
+        self,
+        configs: Settings = (),
+        *,
+        transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[TenantsOptions],
+    ) -> Tenants:
+        """Tenants of this world, closed when the test ends."""
+        if self._runner is None:
+            made = Tenants(configs, transport=cast("httpx.BaseTransport | None", transport), **options)
+        else:
+            asynchronous = AsyncTenants(
+                configs, transport=cast("httpx.AsyncBaseTransport | None", transport), **options
+            )
+            made = cast("Tenants", _AwaitedTenants(asynchronous, self._runner))
+        self._made.append(made)
+        return made
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the event loop of the async world."""
+        assert self._runner is not None
+        return self._runner.run(coroutine)
+
     def settle(self) -> None:
         """Let fetches of keys that run in the background end."""
         for thread in threading.enumerate():
@@ -115,5 +159,5 @@ class World:
 
     def close(self) -> None:
         """Close every client that was made."""
-        for clerk in self._made:
-            clerk.close()
+        for made in self._made:
+            made.close()
