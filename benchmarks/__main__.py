@@ -7,7 +7,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import calls, growth, imports, material, pages, plot, processes, remembering, report, verification
+from benchmarks import (
+    caller,
+    calls,
+    crowd,
+    growth,
+    imports,
+    material,
+    pages,
+    plot,
+    processes,
+    remembering,
+    report,
+    verification,
+)
 from benchmarks.server import serving
 
 if TYPE_CHECKING:
@@ -49,13 +62,15 @@ def main() -> None:
 def _about_tokens(rounds: int, many: int) -> list[Row]:
     mint = material.Mint()
     tokens = [mint.token(number) for number in range(1, many + 1)]
-    sets = {"jwks": mint.jwks()} | {f"jwks{keys}": mint.jwks(keys) for keys in growth.KEYS}
-    with serving(sets) as url:
+    bodies = {"jwks": mint.jwks(), crowd.TWO_KEYS: mint.jwks(2), caller.SESSION_ID: material.one_session()}
+    bodies |= {f"jwks{keys}": mint.jwks(keys) for keys in growth.KEYS}
+    with serving(bodies) as url:
         return [
             *verification.measure(rounds, mint, url, tokens),
             *growth.measure(rounds, mint, url),
             *processes.measure(rounds, mint, url),
             *remembering.measure(url, tokens),
+            *many.measure(rounds, mint, url),
         ]
 
 

@@ -43,7 +43,9 @@ class Mint:
     key: SigningKey = attrs.field(factory=SigningKey.generate)
     now: int = attrs.field(factory=lambda: int(time.time()))
 
-    def token(self, number: int = 0, *, header: bytes | None = None, lifetime: int = _LIFETIME) -> bytes:
+    def token(
+        self, number: int = 0, *, header: bytes | None = None, lifetime: int = _LIFETIME, issuer: str = ISSUER
+    ) -> bytes:
         """Sign a token: another for each *number*, with *header* if given, expired if *lifetime* is negative."""
         issued = self.now + min(0, 2 * lifetime)
         claims = {
@@ -52,7 +54,7 @@ class Mint:
             "fea": "o:invoices",
             "fva": [4, -1],
             "iat": issued,
-            "iss": ISSUER,
+            "iss": issuer,
             "jti": f"{number:020x}",
             "nbf": issued - 10,
             "o": {"fpm": "1", "id": "org_2bench0123456789abcdefghijk", "per": "read", "rol": "manager"},

@@ -29,6 +29,7 @@ class Row:
         work: What is done.
         floor: What the same takes at the least, or what it is held against; empty if the figure stands for itself.
         floor_seconds: The time of that; None if it could not be measured.
+        floor_figure: What that comes to, where it is no time; in our unit, as are the peers then.
         peers: The peers that do it, as ratios to the floor; None for one that is not installed.
         ours: Our ratio to the floor, or our figure; None if there is no floor.
         ours_async: The same of the async world, where that is another.
@@ -41,6 +42,7 @@ class Row:
     work: str
     floor: str = ""
     floor_seconds: float | None = None
+    floor_figure: float | None = None
     peers: Mapping[str, float | None] = attrs.field(factory=dict[str, float | None])
     ours: float | None
     ours_async: float | None = None
@@ -71,16 +73,21 @@ class Row:
         worse = (min if self.at_least else max)(figures, default=None)
         return _figure(worse, self.unit), ("≥ " if self.at_least else "") + _figure(self.limit, self.unit)
 
+    def _floor(self) -> str:
+        if self.unit:
+            return _figure(self.floor_figure, self.unit) if self.floor else ""
+        return _time(self.floor_seconds) if self.floor else ""
+
     def cells(self) -> tuple[str, ...]:
         """The row as texts, a blank for a peer that has no such work."""
         return (
             self.work,
             self.floor,
-            _time(self.floor_seconds) if self.floor else "",
+            self._floor(),
             *(_figure(self.peers[peer]) if peer in self.peers else "" for peer in PEERS),
             _figure(self.ours, self.unit),
             "" if self.ours_async is None else _figure(self.ours_async),
-            _time(self.ours_seconds) if self.floor else "",
+            _time(self.ours_seconds) if self.floor and not self.unit else "",
             self.shown()[1],
             self.verdict,
         )
@@ -90,7 +97,7 @@ def _figure(value: float | None, unit: str = "") -> str:
     if value is None:
         return _MISSING
     if value >= 100:
-        return f"{value:,.0f}"
+        return f"{value:,.0f} {unit}".rstrip()
     digits = 3 if value < 0.1 else 2
     return f"{value:.{digits}f} {unit}".rstrip()
 

@@ -97,32 +97,32 @@ class Clients:
             return httpx.Client(transport=self.transport, cookies=_no_cookies())
         return httpx.Client(verify=_tls_context(), cookies=_no_cookies(), limits=_limits(group))
 
-    def take_turn(self, group: str, tenant: str, patience: float | None) -> bool:
-        """Wait until *tenant* may send a request of *group*, at most *patience* seconds; whether it may."""
+    def take_turn(self, group: str, whose: str, patience: float | None) -> bool:
+        """Wait until an instance may send a request of *group*, at most *patience* seconds; whether it may."""
         turn = threading.Event()
         with self._lock:
             turns = self._turns.setdefault(group, Turns(_MOST, _SHARE))
-            if turns.take(tenant, turn):
+            if turns.take(whose, turn):
                 return True
         try:
             if turn.wait(patience):
                 return True
         except BaseException:
-            if self._had_come(group, tenant, turn):
-                self.end_turn(group, tenant)
+            if self._had_come(group, whose, turn):
+                self.end_turn(group, whose)
             raise
-        return self._had_come(group, tenant, turn)
+        return self._had_come(group, whose, turn)
 
-    def _had_come(self, group: str, tenant: str, turn: threading.Event) -> bool:
+    def _had_come(self, group: str, whose: str, turn: threading.Event) -> bool:
         """Wait no longer; whether the turn has come in the meantime."""
         with self._lock:
-            return not self._turns[group].give_up(tenant, turn)
+            return not self._turns[group].give_up(whose, turn)
 
-    def end_turn(self, group: str, tenant: str) -> None:
+    def end_turn(self, group: str, whose: str) -> None:
         """Let the next one go."""
         with self._lock:
             turns = self._turns.get(group)
-            after = turns.end(tenant) if turns else None
+            after = turns.end(whose) if turns else None
         if after is not None:
             after.set()
 
@@ -136,11 +136,11 @@ class Clients:
 
 
 class Pool:
-    """What one tenant sends through, in the sync world.
+    """What a tenant sends through, in the sync world; or several, whose requests differ in nothing but themselves.
 
     Args:
         clients: The connections.
-        tenant: Who takes turns with others; None where nobody else is.
+        in_turns: Whether instances take turns, since there are several. The secret key of a request tells them apart.
         api: The group of the calls of the Backend API.
         keys: The group of the key set.
         clock: Gives Unix seconds.
@@ -148,13 +148,13 @@ class Pool:
         sleep: Lets seconds pass.
     """
 
-    __slots__ = ("_api", "_clock", "_keys", "_monotonic", "_sleep", "_tenant", "clients")
+    __slots__ = ("_api", "_clock", "_in_turns", "_keys", "_monotonic", "_sleep", "clients")
 
     def __init__(
         self,
         clients: Clients,
         *,
-        tenant: str | None = None,
+        in_turns: bool = False,
         api: str = ALL,
         keys: str = ALL,
         clock: Callable[[], float] = time.time,
@@ -162,7 +162,7 @@ class Pool:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.clients: Clients = clients
-        self._tenant = tenant
+        self._in_turns = in_turns
         self._api = api
         self._keys = keys
         self._clock = clock
@@ -192,14 +192,15 @@ class Pool:
             return cast("T", done.value)
 
     def _in_turn(self, request: httpx.Request) -> httpx.Response | Exception:
-        if self._tenant is None:
+        if not self._in_turns:
             return self._send(request)
-        if not self.clients.take_turn(self._api, self._tenant, _patience(request)):
+        whose = request.headers["Authorization"]
+        if not self.clients.take_turn(self._api, whose, _patience(request)):
             return _no_turn()
         try:
             return self._send(request)
         finally:
-            self.clients.end_turn(self._api, self._tenant)
+            self.clients.end_turn(self._api, whose)
 
     def _send(self, request: httpx.Request) -> httpx.Response | Exception:
         try:
@@ -293,25 +294,25 @@ class AsyncClients:
             return httpx.AsyncClient(transport=self.transport, cookies=_no_cookies())
         return httpx.AsyncClient(verify=_tls_context(), cookies=_no_cookies(), limits=_limits(group))
 
-    async def take_turn(self, group: str, tenant: str, patience: float | None) -> bool:
-        """Wait until *tenant* may send a request of *group*, at most *patience* seconds; whether it may."""
+    async def take_turn(self, group: str, whose: str, patience: float | None) -> bool:
+        """Wait until an instance may send a request of *group*, at most *patience* seconds; whether it may."""
         import asyncio
 
         turns = self._here().turns.setdefault(group, Turns(_MOST, _SHARE))
         turn = asyncio.get_running_loop().create_future()
-        if turns.take(tenant, turn):
+        if turns.take(whose, turn):
             return True
         try:
             await asyncio.wait([turn], timeout=patience)
         except BaseException:
-            if not turns.give_up(tenant, turn):
-                self.end_turn(group, tenant)
+            if not turns.give_up(whose, turn):
+                self.end_turn(group, whose)
             raise
-        return not turns.give_up(tenant, turn)
+        return not turns.give_up(whose, turn)
 
-    def end_turn(self, group: str, tenant: str) -> None:
+    def end_turn(self, group: str, whose: str) -> None:
         """Let the next one go."""
-        after = self._here().turns[group].end(tenant)
+        after = self._here().turns[group].end(whose)
         if after is not None and not after.done():
             after.set_result(None)
 
@@ -331,20 +332,20 @@ class AsyncClients:
 class AsyncPool:
     """What one tenant sends through, in the async world; see `Pool`."""
 
-    __slots__ = ("_api", "_clock", "_keys", "_monotonic", "_tenant", "clients")
+    __slots__ = ("_api", "_clock", "_in_turns", "_keys", "_monotonic", "clients")
 
     def __init__(
         self,
         clients: AsyncClients,
         *,
-        tenant: str | None = None,
+        in_turns: bool = False,
         api: str = ALL,
         keys: str = ALL,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clients: AsyncClients = clients
-        self._tenant = tenant
+        self._in_turns = in_turns
         self._api = api
         self._keys = keys
         self._clock = clock
@@ -375,14 +376,15 @@ class AsyncPool:
             return cast("T", done.value)
 
     async def _in_turn(self, request: httpx.Request) -> httpx.Response | Exception:
-        if self._tenant is None:
+        if not self._in_turns:
             return await self._send(request)
-        if not await self.clients.take_turn(self._api, self._tenant, _patience(request)):
+        whose = request.headers["Authorization"]
+        if not await self.clients.take_turn(self._api, whose, _patience(request)):
             return _no_turn()
         try:
             return await self._send(request)
         finally:
-            self.clients.end_turn(self._api, self._tenant)
+            self.clients.end_turn(self._api, whose)
 
     async def _send(self, request: httpx.Request) -> httpx.Response | Exception:
         try:

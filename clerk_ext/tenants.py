@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 from urllib.parse import urlsplit
+
+import attrs
 
 from clerk_ext.clerk import AsyncClerk, Clerk, async_clerk_of, clerk_of
 from clerk_ext.errors import ClerkError, TokenVerificationError, UnknownTenant, VerificationUnavailable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from clerk_ext.carriers import RequestLike
     from clerk_ext.config import ClerkConfig
-    from clerk_ext.pools import AsyncClients, Clients
+    from clerk_ext.pools import AsyncClients, AsyncPool, Clients, Pool
     from clerk_ext.revocations import RevocationCheck
     from clerk_ext.tenancy.loading import Loader
     from clerk_ext.tenancy.registry import LoadSteps
@@ -116,6 +117,7 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         from clerk_ext.pools import Clients
 
         self._clients: Clients = Clients(transport)
+        self._pools: dict[_Place, Pool] = {}
         self._open(
             configs,
             self._verifier,
@@ -133,9 +135,14 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         )
 
     def _verifier(self, judge: Judge) -> Verifier:
-        from clerk_ext.pools import Pool
+        place = _Place.of(judge.config)
+        pool = self._pools.get(place)
+        if pool is None:
+            from clerk_ext.pools import Pool
 
-        return Verifier(judge, Pool(self._clients, **_place_of(judge.config)))
+            pool = Pool(self._clients, in_turns=True, **attrs.asdict(place))
+            self._pools[place] = pool
+        return Verifier(judge, pool)
 
     @classmethod
     def from_toml(
@@ -412,6 +419,7 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         from clerk_ext.pools import AsyncClients
 
         self._clients: AsyncClients = AsyncClients(transport)
+        self._pools: dict[_Place, AsyncPool] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to its tasks weakly
         self._open(
             configs,
@@ -430,9 +438,14 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         )
 
     def _verifier(self, judge: Judge) -> AsyncVerifier:
-        from clerk_ext.pools import AsyncPool
+        place = _Place.of(judge.config)
+        pool = self._pools.get(place)
+        if pool is None:
+            from clerk_ext.pools import AsyncPool
 
-        return AsyncVerifier(judge, AsyncPool(self._clients, **_place_of(judge.config)))
+            pool = AsyncPool(self._clients, in_turns=True, **attrs.asdict(place))
+            self._pools[place] = pool
+        return AsyncVerifier(judge, pool)
 
     @classmethod
     def from_toml(
@@ -578,27 +591,23 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         await self.aclose()
 
 
-class _Place(TypedDict):
-    tenant: str
+@attrs.frozen
+class _Place:
+    """Which connections a tenant uses, and by which clocks: the same for most."""
+
     api: str
     keys: str
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
+    @classmethod
+    def of(cls, config: ClerkConfig) -> _Place:
+        """Connections of its API host and, for a key set of its own host, those for keys."""
+        from clerk_ext.pools import KEYS
 
-def _place_of(config: ClerkConfig) -> _Place:
-    """Whose connections a tenant uses: those of its API host and, for a key set of its own host, those for keys."""
-    from clerk_ext.pools import KEYS
-
-    api = _host_of(config.api_url)
-    keys = api if config.keys_url is None else KEYS
-    return {"tenant": config.name, "api": api, "keys": keys, "clock": config.clock, "monotonic": config.monotonic}
-
-
-@functools.lru_cache(maxsize=64)  # most tenants have the same
-def _host_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+        parts = urlsplit(config.api_url)
+        api = f"{parts.scheme}://{parts.netloc.lower()}"
+        return cls(api, api if config.keys_url is None else KEYS, config.clock, config.monotonic)
 
 
 def _checked_concurrency(concurrency: object) -> int:

@@ -11,7 +11,7 @@ from clerk_ext.errors import JWKSUnavailable, Reason, RevocationUnavailable, Tok
 from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
 from clerk_ext.tokens.jwks import Fetch, Hit, Unavailable, Unknown, Wait
 from clerk_ext.tokens.remembered import Remembered, RememberedTokens, Room
-from clerk_ext.tokens.tally import Stats
+from clerk_ext.tokens.tally import Stats, Tally
 from clerk_ext.tokens.token import (
     SESSION,
     TEMPLATE,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clerk_ext.config import ClerkConfig
     from clerk_ext.errors import VerificationUnavailable
     from clerk_ext.revocations import RevocationCheck
-    from clerk_ext.tokens.jwks import Keys
+    from clerk_ext.tokens.jwks import KeyCache, Keys
     from clerk_ext.tokens.keys import VerificationKey
     from clerk_ext.tokens.ring import KeyRing
     from clerk_ext.tokens.token import Claims, Door, ParsedToken
@@ -117,14 +117,19 @@ class Judge:
     _quiet_until: float = attrs.field(default=float("-inf"), init=False)
     policy: Policy = attrs.field(init=False)
     remembered: RememberedTokens | None = attrs.field(init=False)
-    # Of the settings, what each verification needs: with many tenants, each object on the way is out of the cache.
+    # What each verification needs: among many tenants, each object on the way is out of the processor's cache.
     _name: str = attrs.field(init=False)
     _clock: Callable[[], float] = attrs.field(init=False)
+    _monotonic: Callable[[], float] = attrs.field(init=False)
     _pem_key: VerificationKey | None = attrs.field(init=False)
+    _keys: KeyCache = attrs.field(init=False)
+    _tally: Tally = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.policy = _policy_of(self.config)
-        self._name, self._clock, self._pem_key = self.config.name, self.config.clock, self.config.pem_key
+        config = self.config
+        self._name, self._clock, self._monotonic = config.name, config.clock, config.monotonic
+        self._pem_key, self._keys, self._tally = config.pem_key, self.ring.cache, self.ring.tally
         size, shared = self.config.token_cache_size, self.shared
         self._known_headers = KnownHeaders() if shared is None else shared.known_headers
         room = Room() if shared is None else shared.room
@@ -163,7 +168,7 @@ class Judge:
         if not found.valid_from <= now < found.valid_until:
             return None
         if found.kid is not None:
-            keys = self.ring.peek(found.kid, now)
+            keys = self._keys.peek(found.kid, (self._monotonic(), now))
             if keys is None:
                 return None
             if found.key not in keys:
@@ -173,7 +178,7 @@ class Judge:
         claims = found.claims
         if self.revocations is not None:
             self.refuse_revoked(self.revocations, claims)
-        tally = self.ring.tally
+        tally = self._tally
         tally.verified += 1
         tally.cache_hits += 1
         return claims
@@ -181,9 +186,9 @@ class Judge:
     def count(self, verdict: TokenVerificationError | VerificationUnavailable) -> None:
         """Count a token that was not accepted."""
         if isinstance(verdict, TokenVerificationError):
-            self.ring.tally.refuse(verdict.reason)
+            self._tally.refuse(verdict.reason)
         else:
-            self.ring.tally.unavailable += 1
+            self._tally.unavailable += 1
 
     def close(self) -> None:
         """Forget every verified token, and remember none from now on."""
@@ -193,7 +198,7 @@ class Judge:
 
     def stats(self) -> Stats:
         """The counts until now."""
-        tally = self.ring.tally
+        tally = self._tally
         return Stats(
             tenant=self._name,
             verified=tally.verified,
@@ -216,7 +221,7 @@ class Judge:
             return signing_key(token, (pem_key,)) or _bad_signature()
         if token.kid is None:
             refuse(Reason.TOKEN_INVALID, "The token does not say which key signed it (header kid).")
-        keys = self.ring.peek(token.kid, self._clock())
+        keys = self._keys.peek(token.kid, (self._monotonic(), self._clock()))
         if keys is None:
             return None
         key = signing_key(token, keys)
@@ -232,14 +237,14 @@ class Judge:
             JWKSUnavailable: The key set cannot be had.
         """
         assert token.kid is not None  # at_hand has refused it
-        keys = yield from self._keys(token.kid)
+        keys = yield from self._had(token.kid)
         key = signing_key(token, keys)
         if key is None:
             replaced = yield from self._replacement(token, token.kid, keys)
             key = signing_key(token, replaced)
         return key or _bad_signature()
 
-    def _keys(self, kid: str) -> Steps[Keys]:
+    def _had(self, kid: str) -> Steps[Keys]:
         for last in (False, False, True):
             answer = self.ring.lookup(kid, may_fetch=not last)  # nobody would do the last one
             if isinstance(answer, Hit):
@@ -292,7 +297,7 @@ class Judge:
         claims = SessionClaims(self._name, payload, self._clock)
         if self.revocations is not None:
             self.refuse_revoked(self.revocations, claims)
-        self.ring.tally.verified += 1
+        self._tally.verified += 1
         if self.remembered is not None:
             begins, ends = validity(payload, self.policy)
             kid = None if self._pem_key is not None else token.kid
@@ -302,7 +307,7 @@ class Judge:
     def template_claims(self, token: ParsedToken) -> TemplateClaims:
         """The claims of a JWT-template token whose signature holds, after every other check."""
         payload = self._checked(token, TEMPLATE, self._clock())
-        self.ring.tally.verified += 1
+        self._tally.verified += 1
         return TemplateClaims(self._name, payload)
 
     def _checked(self, token: ParsedToken, door: Door, now: float) -> Claims:

@@ -100,12 +100,27 @@ def elapsed(since: Instant, now: Instant) -> float:
     return max(now[0] - since[0], now[1] - since[1])
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, weakref_slot=False)
 class _Held:
-    """A key set and when it was asked for. Replaced whole, so that `KeyCache.peek` reads it without a lock."""
+    """A key set and when it was asked for. Replaced whole, so that `KeyCache.peek` reads it without a lock.
+
+    What `peek` needs stands here by itself: among many tenants, each object on the way is out of the processor's cache.
+    """
 
     by_kid: Mapping[str, Keys]
     since: Instant
+    kid: str = attrs.field(init=False)
+    keys: Keys = attrs.field(init=False)
+    monotonic: float = attrs.field(init=False)
+    unix: float = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        derive = object.__setattr__
+        kid, keys = next(iter(self.by_kid.items()), ("", ()))
+        derive(self, "kid", kid)
+        derive(self, "keys", keys)
+        derive(self, "monotonic", self.since[0])
+        derive(self, "unix", self.since[1])
 
 
 @attrs.frozen(eq=False)
@@ -140,11 +155,10 @@ class KeyCache:
         held = self._held
         if held is None:
             return None
-        since = held.since
         fresh = self._timings.fresh
-        if now[0] - since[0] > fresh or now[1] - since[1] > fresh:
+        if now[0] - held.monotonic > fresh or now[1] - held.unix > fresh:
             return None
-        return held.by_kid.get(kid)
+        return held.keys if kid == held.kid else held.by_kid.get(kid)
 
     def usable(self, kid: str, now: Instant) -> Keys:
         """The keys under *kid* that may be used at all, however old they are within the hard bound."""

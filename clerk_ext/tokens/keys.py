@@ -39,7 +39,7 @@ class UnusableKeys(Exception):
     """The bytes give no key that could verify a token; the message says why, without showing them."""
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(eq=False, repr=False, weakref_slot=False)  # there may be tens of thousands
 class VerificationKey:
     """An RSA public key ready to verify RS256 (RFC 7518 3.3).
 

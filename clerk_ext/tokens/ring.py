@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from clerk_ext.forks import mend_after_fork
@@ -54,7 +53,7 @@ class KeyRoom:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._held: OrderedDict[KeyRing, int] = OrderedDict()
+        self._held: dict[KeyRing, int] = {}  # in the order of their last fetches
         self._used = 0
         self.after_fork()
         mend_after_fork(self)
@@ -74,8 +73,8 @@ class KeyRoom:
             self._used += count - self._held.pop(ring, 0)
             self._held[ring] = count
             while self._used > self._size and len(self._held) > 1:
-                other, others = self._held.popitem(last=False)
-                self._used -= others
+                other = next(iter(self._held))
+                self._used -= self._held.pop(other)
                 idle.append(other)
         for other in idle:
             other.forget()
@@ -92,16 +91,25 @@ def _timings(fresh: float, stale: float, expire: float, pause: float, max_pause:
 
 
 class KeyRing:
-    """The keys of one tenant, for any number of threads and event loops."""
+    """The keys of one tenant, for any number of threads and event loops.
 
-    __slots__ = ("__weakref__", "_cache", "_flight", "_lock", "_monotonic", "_room", "config", "tally")
+    Args:
+        config: The tenant's settings.
+        room: What its keys count in, together with those of other tenants.
+
+    Attributes:
+        config: The tenant's settings.
+        tally: What fetches and verifications come to.
+        cache: For `KeyCache.peek`, which needs no lock; all else goes through the methods here.
+    """
+
+    __slots__ = ("__weakref__", "_flight", "_lock", "_room", "cache", "config", "tally")
 
     def __init__(self, config: ClerkConfig, room: KeyRoom | None = None) -> None:
         self.config: ClerkConfig = config
         self._room = room
-        self._monotonic = config.monotonic
         self.tally: Tally = Tally()
-        self._cache = KeyCache(
+        self.cache: KeyCache = KeyCache(
             _timings(
                 config.jwks_fresh,
                 config.jwks_stale,
@@ -119,48 +127,44 @@ class KeyRing:
         """The parent's thread or task that fetched is not here: nobody would report its fetch."""
         self._lock: threading.Lock = threading.Lock()
         self._flight: tuple[int, Future[None]] | None = None
-        self._cache.abandon()
+        self.cache.abandon()
 
     def _now(self) -> Instant:
         return self.config.monotonic(), self.config.clock()
 
-    def peek(self, kid: str, now: float) -> Keys | None:
-        """See `KeyCache.peek`: fresh keys or None, without the lock; *now* in Unix seconds."""
-        return self._cache.peek(kid, (self._monotonic(), now))
-
     def usable(self, kid: str) -> Keys:
         """See `KeyCache.usable`."""
-        return self._cache.usable(kid, self._now())
+        return self.cache.usable(kid, self._now())
 
     def __len__(self) -> int:
-        return len(self._cache)
+        return len(self.cache)
 
     def lookup(self, kid: str, *, may_fetch: bool = True) -> Hit | Fetch | Wait | Unknown | Unavailable:
         """See `KeyCache.lookup`."""
         with self._lock:
-            return self._cache.lookup(kid, self._now(), may_fetch=may_fetch)
+            return self.cache.lookup(kid, self._now(), may_fetch=may_fetch)
 
     def may_suspect(self) -> bool:
         """See `KeyCache.may_suspect`."""
         with self._lock:
-            return self._cache.may_suspect(self._now())
+            return self.cache.may_suspect(self._now())
 
     def suspect(self) -> Fetch | Wait | None:
         """See `KeyCache.suspect`."""
         with self._lock:
-            return self._cache.suspect(self._now())
+            return self.cache.suspect(self._now())
 
     def prefetch(self, *, may_fetch: bool = True) -> Fetch | Wait | Unavailable | None:
         """See `KeyCache.prefetch`."""
         with self._lock:
-            return self._cache.prefetch(self._now(), may_fetch=may_fetch)
+            return self.cache.prefetch(self._now(), may_fetch=may_fetch)
 
     def flight(self, ticket: int) -> tuple[Future[None], float]:
         """What ends when the fetch of *ticket* does, and the seconds after which it has failed."""
         from concurrent.futures import Future
 
         with self._lock:
-            left = self._cache.open_for(ticket, self._now())
+            left = self.cache.open_for(ticket, self._now())
             if left <= 0.0:
                 landed: Future[None] = Future()
                 landed.set_result(None)
@@ -181,10 +185,10 @@ class KeyRing:
                 outcome = FetchFailed(str(unusable))
         with self._lock:
             if keys:
-                counted = self._cache.fetched(ticket, keys.by_kid, self._now())
+                counted = self.cache.fetched(ticket, keys.by_kid, self._now())
             else:
                 retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
-                counted = self._cache.failed(ticket, self._now(), retry_after)
+                counted = self.cache.failed(ticket, self._now(), retry_after)
             self._release(ticket)
         room = self._room
         if counted and keys and room is not None:
@@ -207,7 +211,7 @@ class KeyRing:
     def forget(self) -> None:
         """Let the keys go; who asks next fetches them anew."""
         with self._lock:
-            self._cache.forget()
+            self.cache.forget()
 
     def leave(self) -> None:
         """The tenant is gone: its keys no longer count, and live as long as somebody still uses them."""
@@ -219,7 +223,7 @@ class KeyRing:
     def abandoned(self, ticket: int) -> None:
         """The fetch of *ticket* was cut short on our side; whoever waits for it looks up anew."""
         with self._lock:
-            self._cache.abandon(ticket)
+            self.cache.abandon(ticket)
             self._release(ticket)
         self.tally.abandoned += 1
 
