@@ -35,7 +35,7 @@ $(VENV)/.dev: $(VENV)/.core requirements-dev.txt
 
 setup: $(VENV)/.dev  ## Make the virtual environment with everything that development needs
 
-demo: $(VENV)/.core  ## Show the main job on two fake Clerk instances, without an account
+demo: $(VENV)/.core  ## Show the main job on three fake Clerk instances, without an account
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev  ## Run the tests; ARGS= passes arguments to pytest

@@ -21,6 +21,7 @@ from benchmarks import (
     report,
     verification,
 )
+from benchmarks import tenants as among
 from benchmarks.server import serving
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _about_tokens(rounds: int, many: int) -> list[Row]:
             *growth.measure(rounds, mint, url),
             *processes.measure(rounds, mint, url),
             *remembering.measure(url, tokens),
-            *many.measure(rounds, mint, url),
+            *among.measure(rounds, mint, url),
         ]
 
 

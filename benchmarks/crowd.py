@@ -29,7 +29,7 @@ TWO_KEYS: Final = "twokeys"
 _PAGE: Final = 4096
 
 
-def settings(number: int, url: str) -> dict[str, Any]:
+def settings(number: int, url: str, **more: Any) -> dict[str, Any]:
     """The fields of a tenant's `ClerkConfig`."""
     host = f"t{number}.clerk.accounts.dev"
     return {
@@ -39,6 +39,7 @@ def settings(number: int, url: str) -> dict[str, Any]:
         "authorized_parties": ["https://app.example.com"],
         "jwks_url": f"{url}/v1/{TWO_KEYS}",
         "api_url": f"{url}/v1",
+        **more,
     }
 
 

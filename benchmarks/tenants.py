@@ -89,7 +89,7 @@ def _crowd(way: str, count: int, url: str) -> dict[str, Any]:
 
 @contextmanager
 def _tenants(numbers: range, url: str, **more: Any) -> Generator[Tenants]:
-    with Tenants([ClerkConfig(**(settings(number, url) | more)) for number in numbers]) as tenants:
+    with Tenants([ClerkConfig(**settings(number, url, **more)) for number in numbers]) as tenants:
         assert tenants.prewarm(concurrency=4) == {}
         yield tenants
 
@@ -157,7 +157,7 @@ def _beside_a_flood(rounds: int, mint: Mint, url: str) -> Row:
     loop = asyncio.new_event_loop()
     configs = [ClerkConfig(**settings(number, url)) for number in range(2)]
     # The flooded tenant's keys cannot be had: each of its refusals is one that may want to fetch.
-    down = [configs[0], ClerkConfig(**settings(1, url) | {"jwks_url": "http://127.0.0.1:9/jwks"})]
+    down = [configs[0], ClerkConfig(**settings(1, url, jwks_url="http://127.0.0.1:9/jwks"))]
     try:
         with Tenants(configs) as quiet, Tenants(down) as flooded:
             quiet_async, flooded_async = AsyncTenants(configs), AsyncTenants(down)
