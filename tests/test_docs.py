@@ -54,6 +54,36 @@ def test_readme_block_of_requests_runs_as_it_stands(capsys: pytest.CaptureFixtur
     assert "(token-invalid-signature)" in printed
 
 
+def test_readme_block_of_tenants_runs_as_it_stands() -> None:
+    """The example of many instances needs nothing filled in."""
+    exec(BLOCKS[4], {})
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_blocks_about_tenants_run_as_they_stand(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """So do those of the page about tenants."""
+    page = (ROOT / "docs" / "tenants.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(blocks[number], {})
+
+    assert 4 == len(blocks)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_toml_about_tenants_is_read(tmp_path: Path) -> None:
+    """The file on that page is one that can be read, once its keys are filled in."""
+    page = (ROOT / "docs" / "tenants.md").read_text("utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    for slug in ("acme", "globex"):
+        text = text.replace("pk_live_…", FakeClerk(slug, environment="production").publishable_key, 1)
+    file = tmp_path / "tenants.toml"
+    file.write_text(text, "utf-8")
+    tenants = clerk_ext.Tenants.from_toml(file, {"ACME_SECRET_KEY": "sk_live_x"})
+
+    assert ["acme", "globex"] == list(tenants)
+    assert ("sk_live_x", 10) == (tenants["acme"].config.secret_key, tenants["globex"].config.clock_skew)
+
+
 def test_readme_block_of_the_endpoints_runs() -> None:
     """Each call of the list works on an instance that has such a user, session and template."""
     fake = FakeClerk("acme")
