@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from clerk_ext.config import ClerkConfig
-from clerk_ext.errors import Reason, TokenVerificationError
-from clerk_ext.requests import RequestState, signed_in, signed_out
+from clerk_ext.errors import TokenVerificationError
+from clerk_ext.requests import RequestState, missing, signed_in, signed_out
 from clerk_ext.tokens.judge import UNCHANGED, Judge, Unchanged, warn_of_unknown_issuer
 from clerk_ext.tokens.ring import KeyRing
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clerk_ext.carriers import Cookies, Instance, RequestLike
     from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.revocations import RevocationCheck
-    from clerk_ext.sessions import AsyncSessions, Sessions
+    from clerk_ext.sessions import AsyncSessions, NoteRevoked, Sessions
     from clerk_ext.tokens.claims import SessionClaims, TemplateClaims
     from clerk_ext.tokens.explanation import Explanation
     from clerk_ext.tokens.tally import Stats
@@ -37,6 +37,19 @@ def judge_of(config: ClerkConfig, revocations: RevocationCheck | None) -> Judge:
     """The judge of a lone tenant, on keys of its own."""
     warn_of_unknown_issuer(config)
     return Judge(config, KeyRing(config), revocations)
+
+
+def check_transport(transport: object, kind: str) -> None:
+    """Refuse what is not one of httpx's transports of *kind*.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if transport is not None:
+        import httpx
+
+        if not isinstance(transport, getattr(httpx, kind)):
+            raise TypeError(f"transport: give an httpx.{kind}, not {type(transport).__name__}.")
 
 
 class FrontDoor(Generic[V, P]):
@@ -60,11 +73,7 @@ class FrontDoor(Generic[V, P]):
     def _check(config: object, transport: object, kind: str) -> None:
         if not isinstance(config, ClerkConfig):
             raise TypeError(f"config: give a ClerkConfig, not {type(config).__name__}.")
-        if transport is not None:
-            import httpx
-
-            if not isinstance(transport, getattr(httpx, kind)):
-                raise TypeError(f"transport: give an httpx.{kind}, not {type(transport).__name__}.")
+        check_transport(transport, kind)
 
     @classmethod
     def _sharing(cls, verifier: V, pool: P, *, owns_pool: bool) -> Self:
@@ -93,6 +102,12 @@ class FrontDoor(Generic[V, P]):
             self._made_calls = SessionCalls(self.config)
         return self._made_calls
 
+    @property
+    def _note(self) -> NoteRevoked:
+        from clerk_ext.sessions import NoteRevoked
+
+        return NoteRevoked(self._judge.revocations, self.config.name if self._judge.shared else None)
+
     def _carried_by(self, request: RequestLike) -> str | RequestState:
         """The token of a request, or the state of one that brings none to verify."""
         from clerk_ext.carriers import read  # hashlib and more, which who passes tokens does not need
@@ -100,21 +115,20 @@ class FrontDoor(Generic[V, P]):
         found = read(request)
         if isinstance(found, str):
             return found
-        return self._refused(found) if isinstance(found, TokenVerificationError) else self._in_cookies(found)
+        if not isinstance(found, TokenVerificationError):
+            found = self._in_cookies(found)
+        return self._refused(found) if isinstance(found, TokenVerificationError) else found
 
-    def _in_cookies(self, cookies: Cookies) -> str | RequestState:
-        """The token of the instance's cookies, or the state of a request that brings none to verify."""
+    def _in_cookies(self, cookies: Cookies) -> str | TokenVerificationError:
+        """The token of the instance's cookies, or why a request is signed out without a look at one."""
         from clerk_ext.carriers import Instance, by_cookie
 
         if self._instance is None:
             self._instance = Instance.of(self.config.publishable_key)
-        found = by_cookie(cookies, self._instance, self.config.clock())
-        return self._refused(found) if isinstance(found, TokenVerificationError) else found
+        return by_cookie(cookies, self._instance, self.config.clock())
 
     def _without_token(self) -> RequestState:
-        return self._refused(
-            TokenVerificationError(Reason.SESSION_TOKEN_MISSING, "The request brings no session token.")
-        )
+        return self._refused(missing())
 
     def _refused(self, refusal: TokenVerificationError) -> RequestState:
         self._judge.count(refusal)
@@ -219,10 +233,9 @@ class Clerk(FrontDoor[Verifier, "Pool"]):
     def sessions(self) -> Sessions:
         """The session endpoints."""
         if self._sessions is None:
-            from clerk_ext.sessions import NoteRevoked, Sessions  # many processes only verify
+            from clerk_ext.sessions import Sessions  # many processes only verify
 
-            note = NoteRevoked(self._judge.revocations, self.config.name if self._judge.shared else None)
-            self._sessions = Sessions(self._calls, self._pool, note)
+            self._sessions = Sessions(self._calls, self._pool, self._note)
         return self._sessions
 
     def verify_token(self, session_token: str) -> SessionClaims:
@@ -390,10 +403,9 @@ class AsyncClerk(FrontDoor[AsyncVerifier, "AsyncPool"]):
     def sessions(self) -> AsyncSessions:
         """The session endpoints."""
         if self._sessions is None:
-            from clerk_ext.sessions import AsyncSessions, NoteRevoked  # many processes only verify
+            from clerk_ext.sessions import AsyncSessions  # many processes only verify
 
-            note = NoteRevoked(self._judge.revocations, self.config.name if self._judge.shared else None)
-            self._sessions = AsyncSessions(self._calls, self._pool, note)
+            self._sessions = AsyncSessions(self._calls, self._pool, self._note)
         return self._sessions
 
     async def verify_token(self, session_token: str) -> SessionClaims:
@@ -462,9 +474,14 @@ def async_clerk_of(verifier: AsyncVerifier) -> AsyncClerk:
     return AsyncClerk._sharing(verifier, verifier.pool, owns_pool=False)  # pyright: ignore[reportPrivateUsage]
 
 
-def calls_of(clerk: FrontDoor[V, P]) -> SessionCalls:
+def calls_of(clerk: Clerk | AsyncClerk) -> SessionCalls:
     """A client's operations as requests and readings of answers."""
     return clerk._calls  # pyright: ignore[reportPrivateUsage]
+
+
+def note_of(clerk: Clerk | AsyncClerk) -> NoteRevoked:
+    """What tells a client's revocations of a session that ended."""
+    return clerk._note  # pyright: ignore[reportPrivateUsage]
 
 
 def pool_of(clerk: FrontDoor[V, P]) -> P:
@@ -472,6 +489,11 @@ def pool_of(clerk: FrontDoor[V, P]) -> P:
     return clerk._pool  # pyright: ignore[reportPrivateUsage]
 
 
-def in_cookies(clerk: Clerk | AsyncClerk, cookies: Cookies) -> str | RequestState:
-    """The token of a client's cookies, or the state of a request that brings it none to verify."""
+def refused_by(clerk: Clerk | AsyncClerk, refusal: TokenVerificationError) -> RequestState:
+    """The state of a request that a client refuses without a look at a token."""
+    return clerk._refused(refusal)  # pyright: ignore[reportPrivateUsage]
+
+
+def in_cookies(clerk: Clerk | AsyncClerk, cookies: Cookies) -> str | TokenVerificationError:
+    """The token of a client's cookies, or why it refuses a request without a look at one."""
     return clerk._in_cookies(cookies)  # pyright: ignore[reportPrivateUsage]

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from clerk_ext.config import ClerkConfig
     from clerk_ext.tokens.keys import VerificationKey
 
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\Z", re.IGNORECASE)
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+"""A label of a DNS name, in lower case."""
+_HOST = re.compile(rf"{LABEL}(\.{LABEL})*\Z", re.IGNORECASE)
 _LOOPBACK = re.compile(r"(localhost|127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)\Z", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"((sk_)?(test|live)_)[A-Za-z0-9_-]+\Z")
 # As browsers serialise an origin (RFC 6454 6.2), extensions and mobile web views included.

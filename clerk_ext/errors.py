@@ -157,8 +157,9 @@ class UnknownTenant(ClerkError, KeyError):
         self.name = name
         self.message = message
 
-    # KeyError shows its argument in quotes, as if it were the missing key.
-    __str__ = Exception.__str__
+    def __str__(self) -> str:
+        # KeyError shows its argument in quotes, as if it were the missing key.
+        return Exception.__str__(self)
 
 
 class APIError(ClerkError):

@@ -33,8 +33,8 @@ ALL: Final = ""
 KEYS: Final = "keys"
 """The group of the key sets of many tenants: each has a host of its own, and asks it once in five minutes."""
 
-# Of the connections of a group that tenants share; httpx gives an API host as many by default.
-_MOST, _SHARE = 100, 50
+# The connections of a group that tenants share; httpx gives an API host as many by default.
+_MOST = 100
 # Key sets come from a host for each tenant: those that hang must leave room for the others, within bounds.
 _MOST_KEYS = 256
 
@@ -101,7 +101,7 @@ class Clients:
         """Wait until an instance may send a request of *group*, at most *patience* seconds; whether it may."""
         turn = threading.Event()
         with self._lock:
-            turns = self._turns.setdefault(group, Turns(_MOST, _SHARE))
+            turns = self._turns.setdefault(group, Turns(_MOST))
             if turns.take(whose, turn):
                 return True
         try:
@@ -122,9 +122,9 @@ class Clients:
         """Let the next one go."""
         with self._lock:
             turns = self._turns.get(group)
-            after = turns.end(whose) if turns else None
-        if after is not None:
-            after.set()
+            going = turns.end(whose) if turns else []
+        for turn in going:
+            turn.set()
 
     def close(self) -> None:
         """Close the connections; a transport that was passed in stays its maker's to close."""
@@ -298,7 +298,7 @@ class AsyncClients:
         """Wait until an instance may send a request of *group*, at most *patience* seconds; whether it may."""
         import asyncio
 
-        turns = self._here().turns.setdefault(group, Turns(_MOST, _SHARE))
+        turns = self._here().turns.setdefault(group, Turns(_MOST))
         turn = asyncio.get_running_loop().create_future()
         if turns.take(whose, turn):
             return True
@@ -312,9 +312,9 @@ class AsyncClients:
 
     def end_turn(self, group: str, whose: str) -> None:
         """Let the next one go."""
-        after = self._here().turns[group].end(whose)
-        if after is not None and not after.done():
-            after.set_result(None)
+        for turn in self._here().turns[group].end(whose):
+            if not turn.done():
+                turn.set_result(None)
 
     async def aclose(self) -> None:
         """Close the running loop's connections; a transport that was passed in stays its maker's to close."""

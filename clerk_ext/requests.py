@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from clerk_ext.errors import Reason, TokenVerificationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypeAlias
 
-    from clerk_ext.errors import Reason, TokenVerificationError
     from clerk_ext.tokens.claims import SessionClaims
 
     Status: TypeAlias = Literal["signed-in", "signed-out"]
@@ -66,3 +67,8 @@ def signed_in(token: str, claims: SessionClaims) -> RequestState:
 def signed_out(tenant: str | None, refusal: TokenVerificationError) -> RequestState:
     """The state of a request whose token was refused."""
     return RequestState(status="signed-out", tenant=tenant, reason=refusal.reason, message=refusal.message)
+
+
+def missing() -> TokenVerificationError:
+    """Why a request without a token is signed out."""
+    return TokenVerificationError(Reason.SESSION_TOKEN_MISSING, "The request brings no session token.")

@@ -134,7 +134,7 @@ class Sessions:
         try:
             session = self._pool.call(call)
         except BaseException as failure:
-            if _may_have_been_done(failure):
+            if may_have_been_done(failure):
                 self._note(session_id)
             raise
         self._note(session_id)
@@ -306,7 +306,7 @@ class AsyncSessions:
         try:
             session = await self._pool.call(call)
         except BaseException as failure:
-            if _may_have_been_done(failure):
+            if may_have_been_done(failure):
                 self._note(session_id)
             raise
         self._note(session_id)
@@ -375,7 +375,7 @@ class AsyncSessions:
         )
 
 
-def _may_have_been_done(failure: BaseException) -> bool:
+def may_have_been_done(failure: BaseException) -> bool:
     """Whether the server may have done what was asked: it did not say no, its answer is lost or unreadable."""
     return not isinstance(failure, APIStatusError) or failure.status_code >= 500
 

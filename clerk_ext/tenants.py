@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from clerk_ext.clerk import AsyncClerk, Clerk, async_clerk_of, clerk_of
+from clerk_ext.clerk import AsyncClerk, Clerk, async_clerk_of, check_transport, clerk_of
 from clerk_ext.errors import ClerkError, TokenVerificationError, UnknownTenant, VerificationUnavailable
-from clerk_ext.requests import RequestState, signed_in, signed_out
+from clerk_ext.requests import RequestState, missing, signed_in, signed_out
 from clerk_ext.tenancy.crews import in_threads
 from clerk_ext.tenancy.loading import Loaders, run, run_async
 from clerk_ext.tenancy.registry import Bounds
-from clerk_ext.tenancy.routing import TenantsDoor, missing
+from clerk_ext.tenancy.routing import TenantsDoor
 from clerk_ext.tokens.token import SESSION, TEMPLATE
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
 
@@ -113,7 +113,7 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         load_timeout: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        _check_transport(transport, "BaseTransport")
+        check_transport(transport, "BaseTransport")
         from clerk_ext.pools import Clients
 
         self._clients: Clients = Clients(transport)
@@ -256,10 +256,10 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         Raises:
             VerificationUnavailable: It cannot be judged now. Answer 503: an outage must not look like signed out.
         """
+        if not session_token:
+            return self._refused(missing())
         tenant = None
         try:
-            if not session_token:
-                return self._refused(missing())
             if self._resolver is None:
                 claims = self._registry.recall(session_token)
                 if claims is not None:
@@ -268,7 +268,7 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
             tenant = slot.config.name
             return signed_in(session_token, self._registry.verifier(slot).session(session_token, parsed))
         except TokenVerificationError as refusal:
-            return signed_out(tenant, refusal)
+            return signed_out(tenant or self._registry.whose(session_token), refusal)
 
     def authenticate_request(self, request: RequestLike) -> RequestState:
         """Find the session token of a request and its tenant, and verify it; see `Clerk.authenticate_request`.
@@ -321,7 +321,7 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         def warm(name: str) -> None:
             try:
                 verifier = self._registry.verifier(self._run(self._named(name)))
-                verifier.run(verifier.judge.prewarm(), is_fetcher=True)
+                verifier.run(verifier.judge.prewarm())
             except (UnknownTenant, VerificationUnavailable) as failure:
                 failures[name] = failure
 
@@ -341,7 +341,8 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         """End every live session of users, at one tenant or at all, within the rates that Clerk allows.
 
         Each user's sessions are listed anew until none is left. What fails is told in the report and hinders nothing
-        else; to do what is left, call it again with ``resume=report``.
+        else; to do what is left, call it again with ``resume=report``. One that is interrupted can be begun anew: what
+        has ended does not end twice.
 
         Args:
             user_ids: The users, ``user_…``.
@@ -415,7 +416,7 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         load_timeout: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        _check_transport(transport, "AsyncBaseTransport")
+        check_transport(transport, "AsyncBaseTransport")
         from clerk_ext.pools import AsyncClients
 
         self._clients: AsyncClients = AsyncClients(transport)
@@ -511,10 +512,10 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
 
     async def authenticate_token(self, session_token: str | None, request: object = None) -> RequestState:
         """See `Tenants.authenticate_token`."""
+        if not session_token:
+            return self._refused(missing())
         tenant = None
         try:
-            if not session_token:
-                return self._refused(missing())
             if self._resolver is None:
                 claims = self._registry.recall(session_token)
                 if claims is not None:
@@ -523,7 +524,7 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
             tenant = slot.config.name
             return signed_in(session_token, await self._registry.verifier(slot).session(session_token, parsed))
         except TokenVerificationError as refusal:
-            return signed_out(tenant, refusal)
+            return signed_out(tenant or self._registry.whose(session_token), refusal)
 
     async def authenticate_request(self, request: RequestLike) -> RequestState:
         """See `Tenants.authenticate_request`."""
@@ -602,12 +603,11 @@ class _Place:
 
     @classmethod
     def of(cls, config: ClerkConfig) -> _Place:
-        """Connections of its API host and, for a key set of its own host, those for keys."""
+        """Those of its API host and, so that hanging calls hold no key set up, those for keys."""
         from clerk_ext.pools import KEYS
 
         parts = urlsplit(config.api_url)
-        api = f"{parts.scheme}://{parts.netloc.lower()}"
-        return cls(api, api if config.keys_url is None else KEYS, config.clock, config.monotonic)
+        return cls(f"{parts.scheme}://{parts.netloc.lower()}", KEYS, config.clock, config.monotonic)
 
 
 def _checked_concurrency(concurrency: object) -> int:
@@ -616,11 +616,3 @@ def _checked_concurrency(concurrency: object) -> int:
     if not 1 <= concurrency <= 1_000:
         raise ValueError("concurrency: write a number from 1 to 1000.")
     return concurrency
-
-
-def _check_transport(transport: object, kind: str) -> None:
-    if transport is not None:
-        import httpx
-
-        if not isinstance(transport, getattr(httpx, kind)):
-            raise TypeError(f"transport: give an httpx.{kind}, not {type(transport).__name__}.")

@@ -24,7 +24,7 @@ LAYERS = (
     ("clerk_ext.tokens.judge",),
     ("clerk_ext.tokens.ring", "clerk_ext.tokens.remembered", "clerk_ext.revocations", "clerk_ext.pools"),
     ("clerk_ext.transport", "clerk_ext.carriers", "clerk_ext.tokens.claims", "clerk_ext.tokens.jwks"),
-    ("clerk_ext.tenancy.settings",),
+    ("clerk_ext.tenancy.settings", "clerk_ext.tenancy.loads"),
     ("clerk_ext.config", "clerk_ext.tokens.token", "clerk_ext.tokens.custom"),
     ("clerk_ext.tokens.authorization", "clerk_ext.tokens.tally"),
     (
@@ -33,7 +33,6 @@ LAYERS = (
         "clerk_ext.errors",
         "clerk_ext.forks",
         "clerk_ext.turns",
-        "clerk_ext.tenancy.loads",
         "clerk_ext.tenancy.crews",
     ),
 )

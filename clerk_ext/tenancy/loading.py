@@ -139,7 +139,15 @@ def _awaited(result: Awaitable[object], timeout: float, loop: asyncio.AbstractEv
 
     if loop is None:
         return asyncio.run(within())
-    return asyncio.run_coroutine_threadsafe(within(), loop).result(timeout + 1.0)  # the loop may have closed
+    steps = within()
+    try:
+        future = asyncio.run_coroutine_threadsafe(steps, loop)
+    except RuntimeError:  # the loop has closed
+        for never_awaited in (steps, result):
+            if inspect.iscoroutine(never_awaited):
+                never_awaited.close()
+        raise
+    return future.result(timeout + 1.0)  # it may close meanwhile
 
 
 def _start_task(step: Begin, registry: Registry[Any, Any], loaders: Loaders, tasks: set[asyncio.Task[None]]) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
+from clerk_ext.config_checks import LABEL
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -28,11 +30,12 @@ MISSES_KEPT: Final = 60.0
 PAUSE: Final = 1.0
 """Seconds for which a loader is not asked again for what it failed at."""
 _SETTLED = 10_000
-_MOST_HANGING = 4
+_MOST_HANGING = 64
+_HANGING_KEPT = 60.0
 
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ISSUER = re.compile(rf"https://(?:{_LABEL}\.)+(?=[a-z0-9-]*[a-z]){_LABEL}(?:/[A-Za-z0-9._~-]+)*\Z")
-_LONGEST_ISSUER = 255
+# The last label of a host's name begins with a letter: resolvers take other ones for addresses.
+_ISSUER = re.compile(rf"https://(?:{LABEL}\.)+(?=[a-z]){LABEL}(?:/(?!\.{{1,2}}(?:/|\Z))[A-Za-z0-9._~-]+)*\Z")
+_LONGEST_ISSUER = _LONGEST_NAME = 255
 
 
 def may_be_looked_up(issuer: str) -> bool:
@@ -41,6 +44,11 @@ def may_be_looked_up(issuer: str) -> bool:
     A path may follow, as that of a proxy does.
     """
     return len(issuer) <= _LONGEST_ISSUER and _ISSUER.match(issuer) is not None
+
+
+def may_be_a_name(name: str) -> bool:
+    """Whether *name* may reach a loader: a resolver may have it from a stranger."""
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 @attrs.frozen
@@ -103,7 +111,8 @@ class Loads:
         """Nobody reports what is under way, as after a fork."""
         self._open: dict[int, Open] = {}
         self._by_key: dict[Key, int] = {}
-        self._overdue: dict[int, Key] = {}
+        # Loads that failed for want of time, and since when: their loaders may hang on, each in a thread.
+        self._hanging: dict[int, tuple[Key, float]] = {}
         self._settled: OrderedDict[Key, tuple[float, bool]] = OrderedDict()
         self._begun: deque[float] = deque(maxlen=ISSUERS_A_SECOND)
 
@@ -117,9 +126,10 @@ class Loads:
             known = self.settled(key, now)
             if known is not None:
                 return known
-        if sum(other == key for other in self._overdue.values()) >= _MOST_HANGING:
-            return Busy(self.timeout)
         kind = key[0]
+        hanging = [other for other, _ in self._hanging.values()]
+        if key in hanging or sum(other[0] == kind for other in hanging) >= _MOST_HANGING:
+            return Busy(self.timeout)
         at_once = sum(load.key[0] == kind for load in self._open.values())
         if at_once >= (ISSUERS_AT_ONCE if kind == "issuer" else NAMES_AT_ONCE):
             return Busy(PAUSE)
@@ -141,13 +151,19 @@ class Loads:
             return None
         return Missing() if is_missing else Busy(until - now)
 
+    def under_way(self, key: Key, now: float) -> Join | None:
+        """How to wait for the newest load of *key*; None if there is none."""
+        self._expire(now)
+        ticket = self._by_key.get(key)
+        return None if ticket is None else Join(ticket)
+
     def of(self, ticket: int) -> Open | None:
         """The load of *ticket*, if it is under way."""
         return self._open.get(ticket)
 
     def ended(self, ticket: int, outcome: Outcome, now: float) -> None:
         """The load of *ticket* ended; nothing of one that was overdue counts."""
-        self._overdue.pop(ticket, None)
+        self._hanging.pop(ticket, None)
         load = self._open.pop(ticket, None)
         if load is None:
             return
@@ -164,7 +180,7 @@ class Loads:
         load = self._open.get(ticket)
         if load is not None:
             self.ended(ticket, "failed", now)
-            self._overdue[ticket] = load.key
+            self._hanging[ticket] = (load.key, now)
 
     def bar(self, name: str, issuers: Collection[str] | None) -> list[int]:
         """The tenant *name* was changed by hand: what is under way may not bring it back.
@@ -183,7 +199,11 @@ class Loads:
         for ticket, load in list(self._open.items()):
             if now - load.since < self.timeout:
                 break  # they stand in the order in which they began
-            self.overdue(ticket, now)
+            self.overdue(ticket, load.since + self.timeout)  # then it failed, not now that somebody looks
+        # One may hang for ever, and somebody has to try again.
+        gone = [ticket for ticket, (_, since) in self._hanging.items() if now - since >= _HANGING_KEPT]
+        for ticket in gone:
+            del self._hanging[ticket]
 
     def _settle(self, key: Key, until: float, *, is_missing: bool) -> None:
         self._settled[key] = (until, is_missing)

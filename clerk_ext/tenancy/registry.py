@@ -17,7 +17,7 @@ from clerk_ext.errors import (
     VerificationUnavailable,
 )
 from clerk_ext.forks import mend_after_fork
-from clerk_ext.tenancy.loads import Busy, Loads, Missing, may_be_looked_up
+from clerk_ext.tenancy.loads import Busy, Loads, Missing, may_be_a_name, may_be_looked_up
 from clerk_ext.tokens.judge import Judge, KnownHeaders, Shared, warn_of_unknown_issuer
 from clerk_ext.tokens.remembered import Room
 from clerk_ext.tokens.ring import KeyRing, KeyRoom
@@ -76,7 +76,7 @@ class Bounds:
     """How much of what is kept, and how long is waited.
 
     Attributes:
-        token_cache_size: How many verified tokens to remember, of all tenants together.
+        token_cache_size: How many verified tokens to remember, of all tenants together; 0 for none.
         key_cache_size: How many keys to hold, of all tenants together.
         loaded_tenants: How many loaded tenants to keep.
         load_timeout: Seconds that a load may take.
@@ -88,13 +88,23 @@ class Bounds:
     load_timeout: float
 
     def __attrs_post_init__(self) -> None:
-        for name in ("token_cache_size", "key_cache_size", "loaded_tenants"):
+        for name, least in (("token_cache_size", 0), ("key_cache_size", 1), ("loaded_tenants", 1)):
             value: object = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= 100_000_000:
-                raise ConfigurationError(name, "write a number from 1 to 100000000.")
+            if type(value) is not int or not least <= value <= 100_000_000:
+                raise ConfigurationError(name, f"write a number from {least} to 100000000.")
         timeout: object = self.load_timeout
         if type(timeout) not in (int, float) or not 0.001 <= self.load_timeout <= 300.0:
             raise ConfigurationError("load_timeout", "write a number of seconds from 0.001 to 300.")
+
+
+@attrs.frozen
+class _Taken(Generic[V, C]):
+    """What became of a loader's answer."""
+
+    outcome: Outcome
+    complaint: str | None = None
+    gone: Slot[V, C] | None = None
+    new: Slot[V, C] | None = None
 
 
 class Registry(Generic[V, C]):
@@ -190,7 +200,9 @@ class Registry(Generic[V, C]):
     def recall(self, token: object) -> SessionClaims | None:
         """The claims of a session token that was verified before, by the tenant that its issuer leads to now.
 
-        None also where its session was revoked since, or that cannot be told: its tenant will say so.
+        Raises:
+            TokenVerificationError: The session was revoked since.
+            RevocationUnavailable: Whether it was cannot be told.
         """
         found = self._room.get(token) if isinstance(token, str) else None
         if found is None:
@@ -202,8 +214,15 @@ class Registry(Generic[V, C]):
         slot.in_use = True
         try:
             return judge.confirm(found)
-        except (TokenVerificationError, VerificationUnavailable):
-            return None
+        except (TokenVerificationError, VerificationUnavailable) as verdict:
+            judge.count(verdict)
+            raise
+
+    def whose(self, token: str) -> str | None:
+        """The name of the tenant that would `recall` a token."""
+        found = self._room.get(token)
+        slot = None if found is None else self._by_issuer.get(found.claims.issuer)
+        return None if slot is None else slot.config.name
 
     def parse(self, token: object, door: Door) -> ParsedToken:
         """Check form and header of a token of which it is not known yet whose it is.
@@ -373,6 +392,12 @@ class Registry(Generic[V, C]):
             raise _unavailable(answer.retry_after)
         assert not isinstance(answer, Missing)
         yield answer
+        for _ in range(_MOST_TURNS):  # somebody else may have asked anew meanwhile, and been given newer settings
+            with self._lock:
+                newer = self._loads.under_way(key, self._monotonic())
+            if newer is None:
+                break
+            yield newer
         with self._lock:
             settled = self._loads.settled(key, self._monotonic())
         if isinstance(settled, Busy):
@@ -381,7 +406,8 @@ class Registry(Generic[V, C]):
 
     def _may_load(self, key: Key) -> bool:
         kind, value = key
-        return kind in self._loaders and (kind == "name" or may_be_looked_up(value))
+        is_sound = may_be_looked_up(value) if kind == "issuer" else may_be_a_name(value)
+        return kind in self._loaders and is_sound
 
     def _source(self, name: str) -> Key:
         slot = self.held(("name", name))
@@ -414,82 +440,84 @@ class Registry(Generic[V, C]):
         with self._lock:
             load = self._loads.of(ticket)
             self._loads.overdue(ticket, self._monotonic())
-            self._release(ticket)
         if load is not None:
             self.loads_by_outcome["failed"] += 1
             _complain(load.key, f"has not answered within {self._bounds.load_timeout:g} s")
+        with self._lock:
+            self._release(ticket)
 
     def landed(self, ticket: int, result: object) -> None:
         """The loader answered: settings, None, or the exception that it raised."""
-        complaint = None
-        gone: Slot[V, C] | None = None
+        taken: _Taken[V, C] = _Taken("stale")
         with self._lock:
             load = self._loads.of(ticket)
-            outcome: Outcome = "stale"
-            if load is not None:
-                outcome, complaint, gone = self._install(load, result)
-            self._loads.ended(ticket, outcome, self._monotonic())
+            try:
+                if load is not None:
+                    taken = self._install(load, result)
+            except Exception as fault:  # noqa: BLE001 - whatever it is, others wait for this
+                taken = _Taken("failed", f"gave what cannot be used: {type(fault).__name__}")
+            finally:
+                self._loads.ended(ticket, taken.outcome, self._monotonic())
+        self.loads_by_outcome[taken.outcome] += 1
+        if taken.gone is not None:
+            self._let_go(taken.gone)
+        if taken.new is not None:
+            warn_of_unknown_issuer(taken.new.config)
+        if load is not None and taken.complaint is not None:
+            _complain(load.key, taken.complaint)
+        with self._lock:  # last: who waited finds all of it done
             self._release(ticket)
-        self.loads_by_outcome[outcome] += 1
-        if gone is not None:
-            self._let_go(gone)
-        if load is not None and complaint is not None:
-            _complain(load.key, complaint)
 
     def _release(self, ticket: int) -> None:
         flight = self._flights.pop(ticket, None)
         if flight is not None:
             flight.set_result(None)
 
-    def _install(self, load: Open, result: object) -> tuple[Outcome, str | None, Slot[V, C] | None]:
-        """Take in what a loader gave: the outcome, what is wrong with it, and whose place it took."""
+    def _install(self, load: Open, result: object) -> _Taken[V, C]:
+        """Take in what a loader gave."""
         kind, value = load.key
         if isinstance(result, BaseException):
-            return "failed", f"raised {type(result).__name__}", None
+            return _Taken("failed", f"raised {type(result).__name__}")
         if result is None:
             known = self.held(load.key) if load.refreshes else None
             if known is None:
-                return "missing", None, None
+                return _Taken("missing")
             if not known.is_loaded or known.config.name in load.barred:
-                return "stale", None, None
+                return _Taken("stale")
             self._take_out(known)
-            return "missing", None, known
+            return _Taken("missing", gone=known)
         if not isinstance(result, ClerkConfig):
-            return "failed", f"gave {type(result).__name__} in place of a ClerkConfig or None", None
+            return _Taken("failed", f"gave {type(result).__name__} in place of a ClerkConfig or None")
         config = result
         if config.name == "default":
             if kind == "issuer":
-                return "failed", "gave a ClerkConfig without a name of its own", None
+                return _Taken("failed", "gave a ClerkConfig without a name of its own")
             config = attrs.evolve(config, name=value)
         if kind == "name" and config.name != value:
-            return "failed", f"gave the settings of {config.name!r}", None
+            return _Taken("failed", f"gave the settings of {config.name!r}")
         if kind == "issuer" and value not in (config.issuers or ()):
-            return "failed", "gave settings that do not list that issuer", None
+            return _Taken("failed", "gave settings that do not list that issuer")
         return self._take_in(load, config)
 
-    def _take_in(self, load: Open, config: ClerkConfig) -> tuple[Outcome, str | None, Slot[V, C] | None]:
+    def _take_in(self, load: Open, config: ClerkConfig) -> _Taken[V, C]:
         known = self._by_name.get(config.name)
         if known is not None and known.config == config:
-            return "found", None, None
+            return _Taken("found")
         if config.name in load.barred:
-            return "stale", None, None
+            return _Taken("stale")
         if known is not None and not (load.refreshes and known.is_loaded):
-            return (
-                "failed",
-                f"gave settings of {config.name!r} that differ from those in use; refresh() or replace()",
-                None,
-            )
+            return _Taken("failed", f"gave settings of {config.name!r} that differ from those in use; refresh() it")
         try:
             _refuse_taken_issuers(config, self._by_issuer)
         except ConfigurationError as taken:
-            return "failed", f"gave settings that cannot be added: {taken}", None
+            return _Taken("failed", f"gave settings that cannot be added: {taken}")
         slot: Slot[V, C] = Slot(config, is_loaded=True)
         if known is not None:
             self._swap(known, slot)
-            return "found", None, known
+            return _Taken("found", gone=known, new=slot)
         self._put(slot)
-        warn_of_unknown_issuer(config)
-        return "found", None, self._make_room() if len(self._loaded) > self._bounds.loaded_tenants else None
+        too_many = len(self._loaded) > self._bounds.loaded_tenants
+        return _Taken("found", gone=self._make_room() if too_many else None, new=slot)
 
     def _make_room(self) -> Slot[V, C]:
         """Take the loaded tenant out that was not in use for the longest time."""

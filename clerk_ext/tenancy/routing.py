@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
-from clerk_ext.clerk import AsyncClerk, Clerk, in_cookies
+from clerk_ext.clerk import AsyncClerk, Clerk, in_cookies, refused_by
 from clerk_ext.errors import (
     Reason,
     TenantUnavailable,
@@ -15,10 +16,11 @@ from clerk_ext.errors import (
     UnknownTenant,
     VerificationUnavailable,
 )
+from clerk_ext.forks import mend_after_fork
 from clerk_ext.requests import RequestState, signed_out
 from clerk_ext.tenancy.registry import Registry
 from clerk_ext.tenancy.settings import checked, configs_of
-from clerk_ext.tokens.token import issuer_of, refuse
+from clerk_ext.tokens.token import issuer_of, refuse, unverified_claims
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -72,7 +74,6 @@ class TenantsDoor(Generic[V, C]):
     _registry: Registry[V, C]
     _loaders: Loaders
     _resolver: Resolver | None
-    _made_paces: Paces | None
 
     def _open(
         self,
@@ -90,12 +91,18 @@ class TenantsDoor(Generic[V, C]):
             raise TypeError(f"resolver: give a function of a request, not {type(resolver).__name__}.")
         self._loaders = loaders
         self._resolver = resolver
+        self._kept_paces: Paces | None = None
+        self.after_fork()
+        mend_after_fork(self)
         self._monotonic = monotonic
-        self._made_paces = None
         self._registry = Registry(
             verifier, client, revocations=revocations, loaders=loaders.kinds, bounds=bounds, monotonic=monotonic
         )
         self._registry.add(configs_of(configs))
+
+    def after_fork(self) -> None:
+        """A thread of the parent may hold the lock."""
+        self._lock = threading.Lock()
 
     def add(self, config: ClerkConfig) -> None:
         """Add a tenant; requests may run meanwhile.
@@ -224,25 +231,30 @@ class TenantsDoor(Generic[V, C]):
         """
         from clerk_ext.carriers import by_cookie_of_nobody, issuers_of
 
-        refused: RequestState | None = None
+        refused: tuple[C, TokenVerificationError] | None = None
         unavailable: TenantUnavailable | None = None
+        may_load = True
         issuers = issuers_of(cookies)
         for issuer in issuers:
-            try:
-                slot = yield from self._registry.find(("issuer", issuer))
-            except TenantUnavailable as unknown:
-                unavailable = unknown
+            slot = self._registry.held(("issuer", issuer))
+            if slot is None and may_load:
+                may_load = False  # one for each request: a stranger's cookies must not make it wait for many
+                try:
+                    slot = yield from self._registry.find(("issuer", issuer))
+                except TenantUnavailable as unknown:
+                    unavailable = unknown
+            if slot is None:
                 continue
-            if slot is not None:
-                client = self._registry.client(slot)
-                found = in_cookies(client, cookies)
-                if isinstance(found, str):
-                    return client, found
-                refused = refused or found
+            client = self._registry.client(slot)
+            found = in_cookies(client, cookies)
+            if isinstance(found, TokenVerificationError):
+                refused = refused or (client, found)
+            elif not _is_anothers(found, slot.config):
+                return client, found
         if unavailable is not None:
             raise unavailable
         if refused is not None:
-            return refused
+            return refused_by(*refused)
         if issuers:
             refuse(Reason.TENANT_UNKNOWN, "The session cookies are of no tenant that is known here (claim iss).")
         nobodys = by_cookie_of_nobody(cookies)
@@ -266,6 +278,16 @@ class TenantsDoor(Generic[V, C]):
             raise TypeError("names: is a single str; write a list of them.")
         return list(dict.fromkeys(self._registry.names() if names is None else names))
 
+    @property
+    def _paces(self) -> Paces:
+        kept = self._kept_paces
+        if kept is None:
+            from clerk_ext.tenancy.sweeping import Paces
+
+            with self._lock:
+                kept = self._kept_paces = self._kept_paces or Paces()
+        return kept
+
     def _sweep(
         self,
         user_ids: Iterable[str],
@@ -275,24 +297,17 @@ class TenantsDoor(Generic[V, C]):
     ) -> Sweep:
         from clerk_ext.tenancy.sweeps import Sweep, pairs_of
 
-        tenants = self._registry.names() if tenant is None else [tenant]
-        return Sweep(pairs_of(user_ids, tenants, resume), before=resume, progress=progress)
+        pairs = pairs_of(user_ids, tenant, self._registry.names(), resume)
+        return Sweep(pairs, before=resume, progress=progress)
 
-    @property
-    def _paces(self) -> Paces:
-        if self._made_paces is None:
-            from clerk_ext.tenancy.sweeping import Paces
 
-            self._made_paces = Paces()
-        return self._made_paces
+def _is_anothers(token: str, config: ClerkConfig) -> bool:
+    """Whether a token names an issuer, and it is none of the tenant's: the plain cookie may be another instance's."""
+    issuer = (unverified_claims(token) or {}).get("iss")
+    return isinstance(issuer, str) and bool(issuer) and issuer not in (config.issuers or ())
 
 
 def _known(slot: Slot[V, C] | None, otherwise: str) -> Slot[V, C]:
     if slot is None:
         refuse(Reason.TENANT_UNKNOWN, otherwise)
     return slot
-
-
-def missing() -> TokenVerificationError:
-    """Why a request without a token is signed out."""
-    return TokenVerificationError(Reason.SESSION_TOKEN_MISSING, "The request brings no session token.")

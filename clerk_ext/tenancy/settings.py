@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -13,12 +14,14 @@ from clerk_ext.config import ClerkConfig
 from clerk_ext.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import TypeAlias
 
     Settings: TypeAlias = Iterable[ClerkConfig] | Mapping[str, ClerkConfig | Mapping[str, Any]]
 
 _DEFAULT: Final = "default"
+# The fields that tell where keys come from.
+_SOURCES: Final = frozenset({"publishable_key", "secret_key", "frontend_api", "proxy_url", "jwks_url", "jwt_key"})
 _SECRET, _SECRET_VARIABLE = "secret_key", "secret_key_env"
 # What a file cannot hold: secrets, Python objects, and what stands elsewhere in it.
 _NOT_IN_FILES: Final = frozenset({"name", _SECRET, "clock", "monotonic"})
@@ -61,6 +64,8 @@ def _named(name: str, given: object) -> ClerkConfig:
     if not isinstance(given, Mapping):
         raise TypeError(f"configs: give a ClerkConfig or its fields for {name!r}, not {type(given).__name__}.")
     fields: dict[str, Any] = {"name": name, **cast("Mapping[str, Any]", given)}
+    if fields["name"] != name:
+        raise ConfigurationError("name", f"the tenant {name!r} has fields that say {fields['name']!r}.")
     try:
         return ClerkConfig(**fields)
     except ConfigurationError as fault:
@@ -81,7 +86,13 @@ class _Faults:
             raise ConfigurationError(source, "\n  ".join([f"{len(self._lines)} faults:", *self._lines]))
 
 
-def _made(fields: dict[str, Any], faults: _Faults, place: Mapping[str, str], otherwise: str) -> ClerkConfig | None:
+def _made(
+    fields: dict[str, Any],
+    faults: _Faults,
+    place: Mapping[str, str],
+    otherwise: str,
+    left_out: Collection[str] = (),
+) -> ClerkConfig | None:
     """The settings of one tenant; all that is wrong with them goes to *faults*.
 
     Args:
@@ -89,15 +100,16 @@ def _made(fields: dict[str, Any], faults: _Faults, place: Mapping[str, str], oth
         faults: Where to tell of faults.
         place: What stands for each field where it was written.
         otherwise: What stands for any other.
+        left_out: Fields that were written, but are at fault already.
     """
-    met: set[str] = set()
+    met = set(left_out)
     while True:
         try:
             config = ClerkConfig(**fields)
         except ConfigurationError as fault:
             field = fault.field
             # What is missing once a faulty field was left out is no fault of its own.
-            if field in met or (field not in fields and met):
+            if field in met or (field not in fields and not met.isdisjoint(_SOURCES)):
                 return None
             faults.add(place.get(field, f"{otherwise}{field}"), fault.message)
             met.add(field)
@@ -123,18 +135,23 @@ def configs_of_toml(path: str | os.PathLike[str], environ: Mapping[str, str] | N
 
     source = os.fspath(path)
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
+        text = Path(path).read_text("utf-8")
     except OSError as failure:
         raise ConfigurationError(source, f"cannot be read: {failure.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(source, "is not encoded in UTF-8.") from None
-    except tomllib.TOMLDecodeError as fault:
+    except ValueError as fault:  # a name that no file can have
+        raise ConfigurationError(repr(source), f"cannot be read: {fault}.") from None
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigurationError(source, "is not TOML: it is nested too deeply.") from None
+    except ValueError as fault:  # a number of thousands of digits is one, too
         raise ConfigurationError(source, f"is not TOML: {fault}.") from None
     faults = _Faults()
-    for key in document.keys() - {"defaults", "tenants"}:
+    for key in sorted(document.keys() - {"defaults", "tenants"}):
         faults.add(key, "is not known; write [defaults] and [tenants.NAME].")
-    defaults = _table(document.get("defaults", {}), "defaults", faults)
+    defaults = _faultless(_table(document.get("defaults", {}), "defaults", faults), faults)
     tenants = document.get("tenants")
     if not isinstance(tenants, dict) or not tenants:
         faults.add("tenants", "there are none; write a table [tenants.NAME] for each.")
@@ -145,18 +162,29 @@ def configs_of_toml(path: str | os.PathLike[str], environ: Mapping[str, str] | N
         place = f"[tenants.{name}]"
         fields = {"name": name, **defaults, **_table(table, f"tenants.{name}", faults)}
         variable = fields.pop(_SECRET_VARIABLE, None)
+        left_out: list[str] = []
         if variable is not None:
             secret = variables.get(variable, "").strip() if isinstance(variable, str) else ""
             if secret:
                 fields[_SECRET] = secret
             else:
                 faults.add(f"{place} {_SECRET_VARIABLE}", _no_variable(variable))
-        config = _made(fields, faults, {_SECRET: f"{place} {_SECRET_VARIABLE}", "name": place}, f"{place} ")
+                left_out.append(_SECRET)
+        places = {_SECRET: f"{place} {_SECRET_VARIABLE}", "name": place}
+        config = _made(fields, faults, places, f"{place} ", left_out)
         if config is not None:
             made.append((place, config))
     _distinct(made, faults)
     faults.raise_any(source)
     return [config for _, config in made]
+
+
+def _faultless(defaults: dict[str, Any], faults: _Faults) -> dict[str, Any]:
+    """What is right of the defaults; what is wrong is told once, not for each tenant."""
+    left = {"jwks_url": "https://clerk.example.com", **defaults}
+    left.pop(_SECRET_VARIABLE, None)
+    _made(left, faults, {}, "[defaults] ")
+    return {field: value for field, value in defaults.items() if field in left or field == _SECRET_VARIABLE}
 
 
 def _table(table: object, name: str, faults: _Faults) -> dict[str, Any]:
@@ -165,7 +193,7 @@ def _table(table: object, name: str, faults: _Faults) -> dict[str, Any]:
         faults.add(name, f"is no table; write [{name}] and its settings below.")
         return {}
     fields = cast("dict[str, Any]", table)
-    for key in fields.keys() - _IN_FILES:
+    for key in sorted(fields.keys() - _IN_FILES):
         if key == _SECRET:
             faults.add(f"[{name}] {key}", f"no secret belongs into a file; name its variable in {_SECRET_VARIABLE}.")
         else:
@@ -176,6 +204,8 @@ def _table(table: object, name: str, faults: _Faults) -> dict[str, Any]:
 def _no_variable(variable: object) -> str:
     if not isinstance(variable, str) or not variable.isidentifier():
         return "write the name of an environment variable."
+    if variable.startswith(("sk_", "test_", "live_")):
+        return "this looks like the secret key itself; write the name of the environment variable that holds it."
     return f"the environment variable {variable} is not set, or empty."
 
 
@@ -201,12 +231,16 @@ def configs_of_environ(environ: Mapping[str, str] | None = None) -> list[ClerkCo
     for prefix, name in prefixes.items():
         own = {f"CLERK_{key.removeprefix(prefix)}": variables[key] for key in variables if key.startswith(prefix)}
         place = {field: variable.replace("CLERK_", prefix, 1) for field, variable in VARIABLES.items()}
-        try:
-            fields = {field: value for field, value in settings_of(own).items() if value is not None}
-        except ConfigurationError as fault:
-            faults.add(fault.field.replace("CLERK_", prefix, 1), fault.message)
-            continue
-        config = _made({"name": name, **fields}, faults, place, f"tenant {name!r}, ")
+        fields: dict[str, Any] | None = None
+        left_out: list[str] = []
+        while fields is None:
+            try:
+                fields = {field: value for field, value in settings_of(own).items() if value is not None}
+            except ConfigurationError as fault:  # its field is the variable
+                faults.add(fault.field.replace("CLERK_", prefix, 1), fault.message)
+                del own[fault.field]
+                left_out.append(fault.field.removeprefix("CLERK_").lower())
+        config = _made({"name": name, **fields}, faults, place, f"tenant {name!r}, ", left_out)
         if config is not None:
             made.append((f"tenant {name!r}", config))
     _distinct(made, faults)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from clerk_ext.clerk import calls_of, pool_of
-from clerk_ext.errors import APIError, ClerkError
+import attrs
+
+from clerk_ext.clerk import calls_of, note_of, pool_of
+from clerk_ext.errors import APIError, APIResponseError, ClerkError, NotFoundError, RateLimitError
+from clerk_ext.forks import mend_after_fork
+from clerk_ext.retries import NEVER
+from clerk_ext.sessions import may_have_been_done
 from clerk_ext.tenancy.crews import in_threads
-from clerk_ext.tenancy.sweeps import Ending, Pace, Rest, sweep
+from clerk_ext.tenancy.sweeps import Ending, Pace, Rest, asked_to_wait, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,24 +23,45 @@ if TYPE_CHECKING:
     from clerk_ext.calls import Found
     from clerk_ext.clerk import AsyncClerk, Clerk
     from clerk_ext.config import ClerkConfig
+    from clerk_ext.sessions import NoteRevoked
     from clerk_ext.tenancy.sweeps import Listing, Steps, Sweep, SweptSession
+    from clerk_ext.transport import Call
+
+_MOST_PACES = 1_000
 
 
 class Paces:
-    """The pace of each instance, kept by all sweeps of a process together."""
+    """The pace of each instance, which sweeps keep together."""
 
     def __init__(self) -> None:
+        self._paces: dict[bytes, Pace] = {}
+        self.after_fork()
+        mend_after_fork(self)
+
+    def after_fork(self) -> None:
+        """A thread of the parent may hold the lock."""
         self._lock = threading.Lock()
-        self._paces: dict[tuple[str, str | None], Pace] = {}
 
     def reserve(self, config: ClerkConfig) -> float:
         """Take the next place of an instance, which its secret key stands for; seconds to wait until it comes."""
-        key = (config.api_url, config.secret_key)
         with self._lock:
-            pace = self._paces.get(key)
-            if pace is None:
-                pace = self._paces[key] = Pace.of(config)
-            return pace.reserve(time.monotonic())
+            return self._of(config).reserve(time.monotonic())
+
+    def hold(self, config: ClerkConfig, seconds: float) -> None:
+        """Give no place of an instance for a time."""
+        with self._lock:
+            self._of(config).hold(time.monotonic() + seconds)
+
+    def _of(self, config: ClerkConfig) -> Pace:
+        # Not the key itself, which a tenant that is gone would leave here.
+        key = hashlib.sha256(f"{config.api_url} {config.secret_key}".encode()).digest()
+        pace = self._paces.get(key)
+        if pace is None:
+            if len(self._paces) >= _MOST_PACES:
+                now = time.monotonic()
+                self._paces = {key: pace for key, pace in self._paces.items() if not pace.is_idle(now)}
+            pace = self._paces[key] = Pace.of(config)
+        return pace
 
 
 def sweep_all(
@@ -45,7 +72,8 @@ def sweep_all(
 
     def tell(session: SweptSession) -> None:
         with lock:
-            sweeping.tell(session)
+            if not stopped.is_set():
+                sweeping.tell(session)
 
     def work(pair: tuple[str, str]) -> None:
         try:
@@ -56,38 +84,37 @@ def sweep_all(
             return
         is_clean = _drive(clerk, sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=tell), paces, stopped)
         with lock:
-            sweeping.end(pair, is_clean=is_clean)
+            if not stopped.is_set():
+                sweeping.end(pair, is_clean=is_clean)
 
     in_threads(work, sweeping.pairs, concurrency, stopped)
 
 
 def _drive(clerk: Clerk, steps: Steps, paces: Paces, stopped: threading.Event) -> bool:
+    pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
     try:
         step = next(steps)
-        while not stopped.is_set():
-            if isinstance(step, Rest):
-                stopped.wait(step.seconds)
-                step = steps.send(None)
-            else:
-                stopped.wait(paces.reserve(clerk.config))
-                step = steps.send(_taken(clerk, step))
+        while True:
+            if stopped.wait(step.seconds if isinstance(step, Rest) else paces.reserve(config)):
+                return False
+            answer: Found | ClerkError | None = None
+            if not isinstance(step, Rest):
+                try:
+                    answer = _answer_of(step, pool.call(_call_of(clerk, step)), note)
+                except (APIError, ValueError) as failure:
+                    answer = _failure_of(step, failure, note, paces, config)
+            step = steps.send(answer)
     except StopIteration as done:
         return bool(done.value)
-    return False
-
-
-def _taken(clerk: Clerk, step: Listing | Ending) -> Found | ClerkError | None:
-    try:
-        if isinstance(step, Ending):
-            clerk.sessions.revoke(step.session_id)
-            return None
-        return pool_of(clerk).call(step.call)
-    except APIError as failure:
-        return failure
 
 
 async def sweep_all_async(
-    sweeping: Sweep, tenant: Callable[[str], Awaitable[AsyncClerk]], paces: Paces, concurrency: int, *, dry_run: bool
+    sweeping: Sweep,
+    tenant: Callable[[str], Awaitable[AsyncClerk]],
+    paces: Paces,
+    concurrency: int,
+    *,
+    dry_run: bool,
 ) -> None:
     """The same in tasks."""
     import asyncio
@@ -116,24 +143,46 @@ async def sweep_all_async(
 async def _drive_async(clerk: AsyncClerk, steps: Steps, paces: Paces) -> bool:
     import asyncio
 
+    pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
     try:
         step = next(steps)
         while True:
-            if isinstance(step, Rest):
-                await asyncio.sleep(step.seconds)
-                step = steps.send(None)
-            else:
-                await asyncio.sleep(paces.reserve(clerk.config))
-                step = steps.send(await _taken_async(clerk, step))
+            await asyncio.sleep(step.seconds if isinstance(step, Rest) else paces.reserve(config))
+            answer: Found | ClerkError | None = None
+            if not isinstance(step, Rest):
+                try:
+                    answer = _answer_of(step, await pool.call(_call_of(clerk, step)), note)
+                except (APIError, ValueError) as failure:
+                    answer = _failure_of(step, failure, note, paces, config)
+            step = steps.send(answer)
     except StopIteration as done:
         return bool(done.value)
 
 
-async def _taken_async(clerk: AsyncClerk, step: Listing | Ending) -> Found | ClerkError | None:
-    try:
-        if isinstance(step, Ending):
-            await clerk.sessions.revoke(step.session_id)
-            return None
-        return await pool_of(clerk).call(step.call)
-    except APIError as failure:
-        return failure
+def _call_of(clerk: Clerk | AsyncClerk, step: Listing | Ending) -> Call[Any]:
+    """What to send, once: each try takes a place of its own.
+
+    Raises:
+        ValueError: The server gave a session an id that is none.
+    """
+    call = calls_of(clerk).revoke(step.session_id) if isinstance(step, Ending) else step.call
+    return attrs.evolve(call, retry=NEVER)
+
+
+def _answer_of(step: Listing | Ending, answer: Any, note: NoteRevoked) -> Found | None:
+    if isinstance(step, Ending):
+        note(step.session_id)
+        return None
+    return cast("Found", answer)
+
+
+def _failure_of(
+    step: Listing | Ending, failure: APIError | ValueError, note: NoteRevoked, paces: Paces, config: ClerkConfig
+) -> ClerkError:
+    if isinstance(failure, ValueError):
+        return APIResponseError(f"GET /sessions: a session has an id that is none ({failure})", 200)
+    if isinstance(step, Ending) and (isinstance(failure, NotFoundError) or may_have_been_done(failure)):
+        note(step.session_id)
+    if isinstance(failure, RateLimitError):
+        paces.hold(config, asked_to_wait(failure))
+    return failure

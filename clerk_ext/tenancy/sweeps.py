@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import attrs
 
 from clerk_ext.calls import check_ids
-from clerk_ext.errors import ClerkError, NotFoundError, RateLimitError
+from clerk_ext.errors import (
+    APIConnectionError,
+    ClerkError,
+    InternalServerError,
+    NotFoundError,
+    RateLimitError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -19,10 +26,12 @@ if TYPE_CHECKING:
 
 Outcome: TypeAlias = Literal["revoked", "gone", "to revoke", "failed"]
 
+_DONE: Final = frozenset({"revoked", "gone"})
 _OVER: Final = frozenset({"abandoned", "ended", "expired", "removed", "replaced", "revoked"})
 _PAGE_SIZE: Final = 500
 _MOST_ROUNDS: Final = 10
 _MOST_TRIES: Final = 5
+_MOST_FAILURES: Final = 2
 _LONGEST_PAUSE: Final = 60.0
 # Clerk allows an instance 1,000 requests in 10 s in production, 100 in development (Clerk docs, "Rate limits"). A fifth
 # is left to whatever else the application asks for.
@@ -104,6 +113,7 @@ class Pace:
 
     def __init__(self, most: int, seconds: float = WINDOW) -> None:
         self._seconds = seconds
+        self._not_before = float("-inf")
         self._sent: deque[float] = deque(maxlen=most)
 
     @classmethod
@@ -115,9 +125,17 @@ class Pace:
     def reserve(self, now: float) -> float:
         """Take the next place; seconds to wait until it comes."""
         is_full = len(self._sent) == self._sent.maxlen
-        at = max(now, self._sent[0] + self._seconds) if is_full else now
+        at = max(now, self._not_before, self._sent[0] + self._seconds if is_full else now)
         self._sent.append(at)
         return at - now
+
+    def is_idle(self, now: float) -> bool:
+        """Whether a new pace would be as good."""
+        return self._not_before <= now and (not self._sent or self._sent[-1] + self._seconds <= now)
+
+    def hold(self, until: float) -> None:
+        """Give no place before *until*: Clerk has said that it is too early."""
+        self._not_before = max(self._not_before, until)
 
 
 @attrs.frozen
@@ -153,7 +171,7 @@ def sweep(
     Sessions in states that are not known here count as live. Yields what to send; is sent what came of it.
 
     Returns:
-        Whether no live session is left; for a dry run, whether all were found.
+        Whether no live session is left.
     """
 
     def result(session_id: str | None, outcome: Outcome, error: ClerkError | None = None) -> None:
@@ -180,7 +198,9 @@ def sweep(
                 is_clean = False
             else:
                 result(session_id, "revoked")
-        if dry_run or not live:
+        if dry_run:
+            return not live
+        if not live:
             return is_clean
     return False
 
@@ -197,13 +217,28 @@ def _live(calls: SessionCalls, user_id: str) -> Generator[Step, Any, list[str]]:
 
 
 def _patiently(step: Listing | Ending) -> Generator[Step, Any, Found | ClerkError | None]:
-    """Take *step*, and again when Clerk says that it is too early."""
-    for _ in range(_MOST_TRIES - 1):
+    """Take *step*, again when Clerk says that it is too early; a list also when the server or the way to it fails."""
+    for attempt in range(_MOST_TRIES - 1):
         answer = yield step
-        if not isinstance(answer, RateLimitError):
+        wait = _wait(step, answer, attempt)
+        if wait is None:
             return cast("Found | ClerkError | None", answer)
-        yield Rest(min(answer.retry_after or 1.0, _LONGEST_PAUSE))
+        yield Rest(wait)
     return cast("Found | ClerkError | None", (yield step))
+
+
+def _wait(step: Listing | Ending, answer: object, attempt: int) -> float | None:
+    """Seconds after which *step* is worth another try; None if the answer stands."""
+    if isinstance(answer, RateLimitError):
+        after = asked_to_wait(answer)
+        return after if after <= _LONGEST_PAUSE else None
+    is_transient = isinstance(answer, (APIConnectionError, InternalServerError))
+    return 0.25 * 2.0**attempt if is_transient and isinstance(step, Listing) and attempt < _MOST_FAILURES else None
+
+
+def asked_to_wait(limited: RateLimitError) -> float:
+    """Seconds that Clerk asks to wait."""
+    return 1.0 if limited.retry_after is None else limited.retry_after
 
 
 class Sweep:
@@ -222,10 +257,13 @@ class Sweep:
         before: SweepReport | None = None,
         progress: Callable[[SweepProgress], object] | None = None,
     ) -> None:
+        if progress is not None and (not callable(progress) or inspect.iscoroutinefunction(progress)):
+            raise TypeError("progress: give a plain function of a SweepProgress.")
         self._unfinished = dict.fromkeys(pairs)
         self._users = len(self._unfinished)
         self._done = 0
-        self._sessions = [session for session in before.sessions if session.outcome != "failed"] if before else []
+        done = before.sessions if before else ()
+        self._sessions = [session for session in done if session.outcome in _DONE]
         self._progress = progress
 
     @property
@@ -260,12 +298,14 @@ class Sweep:
             self._progress(SweepProgress(latest=latest, users_done=self._done, users=self._users))
 
 
-def pairs_of(user_ids: Iterable[str], tenants: Iterable[str], resume: SweepReport | None) -> list[tuple[str, str]]:
-    """The tenants and users of a sweep.
+def pairs_of(
+    user_ids: Iterable[str], tenant: str | None, tenants: list[str], resume: SweepReport | None
+) -> list[tuple[str, str]]:
+    """The tenants and users of a sweep: *tenant*, or all *tenants*, which take turns.
 
     Raises:
-        TypeError: *user_ids* is a single str, or holds something else than str.
-        ValueError: It holds no id, or is given beside *resume*.
+        TypeError: An argument is of the wrong type.
+        ValueError: *user_ids* has what is no id, or something is given beside *resume*.
     """
     if isinstance(user_ids, str):
         raise TypeError("user_ids: is a single str; write a list of them, such as ['user_…'].")
@@ -273,7 +313,11 @@ def pairs_of(user_ids: Iterable[str], tenants: Iterable[str], resume: SweepRepor
     for user_id in users:
         check_ids(user_ids=user_id)
     if resume is not None:
-        if users:
-            raise ValueError("user_ids: leave them out with resume, which says what is left to do.")
+        if not isinstance(resume, SweepReport):
+            raise TypeError(f"resume: give the SweepReport of an earlier sweep, not {type(resume).__name__}.")
+        if users or tenant is not None:
+            raise ValueError("resume: says what is left to do; leave out user_ids and tenant.")
         return list(resume.unfinished)
-    return [(tenant, user_id) for tenant in tenants for user_id in users]
+    if tenant is not None and not isinstance(tenant, str):
+        raise TypeError(f"tenant: write a str, not {type(tenant).__name__}.")
+    return [(name, user_id) for user_id in users for name in (tenants if tenant is None else [tenant])]

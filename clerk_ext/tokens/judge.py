@@ -131,6 +131,8 @@ class Judge:
         self._name, self._clock, self._monotonic = config.name, config.clock, config.monotonic
         self._pem_key, self._keys, self._tally = config.pem_key, self.ring.cache, self.ring.tally
         size, shared = self.config.token_cache_size, self.shared
+        if shared is not None and shared.room.size == 0:
+            size = 0
         self._known_headers = KnownHeaders() if shared is None else shared.known_headers
         room = Room() if shared is None else shared.room
         self.remembered = RememberedTokens(size, room, indexed=self.is_routed_to) if size else None
@@ -225,7 +227,12 @@ class Judge:
         if keys is None:
             return None
         key = signing_key(token, keys)
-        if key is None and not (self.ring.may_suspect() and claims_our_issuer(token, self.policy)):
+        if (
+            key is None
+            and not (self.ring.may_suspect() and claims_our_issuer(token, self.policy))
+            # A set that came in between is for find_key.
+            and self._keys.peek(token.kid, (self._monotonic(), self._clock())) is keys
+        ):
             _bad_signature()
         return key
 
@@ -264,10 +271,12 @@ class Judge:
 
     def _replacement(self, token: ParsedToken, kid: str, tried: Keys) -> Steps[Keys]:
         """Keys that have taken the place of *tried* under their name; none where asking is not worth it."""
-        answer = self.ring.suspect() if claims_our_issuer(token, self.policy) else None
-        if answer is None:
+        if not claims_our_issuer(token, self.policy):
             return ()
-        yield answer
+        answer = self.ring.suspect()
+        if answer is not None:
+            yield answer
+        # Also where nothing is to be fetched: what another caller fetched may have come since.
         known = {key.thumbprint for key in tried}
         # Not peek: with a short jwks_fresh what has just come may not be fresh any more.
         return tuple(key for key in self.ring.usable(kid) if key.thumbprint not in known)

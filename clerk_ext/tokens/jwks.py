@@ -150,6 +150,11 @@ class KeyCache:
         """The number of key ids at hand."""
         return len(self._held.by_kid) if self._held else 0
 
+    @property
+    def size(self) -> int:
+        """The number of keys at hand."""
+        return sum(map(len, self._held.by_kid.values())) if self._held else 0
+
     def peek(self, kid: str, now: Instant) -> Keys | None:
         """The keys under *kid* if the set is fresh, else None. The hot path: no lock, no change of state."""
         held = self._held
@@ -246,8 +251,10 @@ class KeyCache:
         return True
 
     def forget(self) -> None:
-        """Hold no keys any more. The pause goes on, so that no more is fetched than with them."""
+        """Hold no keys any more. They may be fetched at once, unless the last fetch failed."""
         self._held = None
+        if not self._failures:
+            self._last = None
 
     def abandon(self, ticket: int | None = None) -> None:
         """Forget the open fetch: its driver is gone, which says nothing of the server.

@@ -28,6 +28,7 @@ _KEY_LENGTH = 32
 _MOST_USES = 3
 _MOST_STEPS = 64
 _MOST_VISITS = 16
+_FEW = 16
 
 
 class Remembered:
@@ -85,11 +86,11 @@ class Room:
     __slots__ = ("__weakref__", "_hand", "_used", "by_key", "lock", "size")
 
     def __init__(self, size: int | None = None) -> None:
-        self.size = size
+        self.size: int | None = size
         self.by_key: dict[str, Remembered] = {}
         self._hand: deque[RememberedTokens] = deque()  # those that hold something
         self._used = 0
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         mend_after_fork(self)
 
     def after_fork(self) -> None:
@@ -127,12 +128,14 @@ class Room:
             if not len(visited):
                 visited.start_over()
                 self._hand.popleft()
-            elif visited.holds_expired(now) or (not greedy and len(visited) > share):
-                if visited.make_room(now):
-                    return
+            elif visited.forget_expired(now):
+                return
+            elif not greedy and len(visited) > share:
+                visited.forget_one(now)
+                return
             else:
                 self._hand.rotate(-1)
-        memory.make_room(now)
+        memory.forget_one(now)
 
     def shrank(self) -> None:
         """Some memory holds one less."""
@@ -202,7 +205,7 @@ class RememberedTokens:
                 queues.gone.pop(key, None)
                 if self._index is not None:
                     self._index[key] = remembered
-                if len(queues.newcomers) + len(queues.in_use) > 2 * self._size:
+                if len(queues.newcomers) + len(queues.in_use) > 2 * len(self._by_key) + _FEW:
                     self.tidy()
                 self._room.grew(self, now)
 
@@ -219,12 +222,36 @@ class RememberedTokens:
             queues.newcomers = deque(r for r in self._by_key.values() if id(r) not in in_use)
             queues.in_use = deque(r for r in queues.in_use if self._by_key.get(_key_of(r.token)) is r)
 
-    def holds_expired(self, now: float) -> bool:
-        """Whether a token that is next in line to go has expired. The caller holds the room's lock."""
+    def forget_expired(self, now: float) -> bool:
+        """Forget a token that has expired, if it is next in line. The caller holds the room's lock."""
         queues = self._queues
-        return queues is not None and any(
-            queue and queue[0].valid_until <= now for queue in (queues.newcomers, queues.in_use)
-        )
+        for queue in () if queues is None else (queues.newcomers, queues.in_use):
+            met = self._next(queue)
+            if met is not None and met.valid_until <= now:
+                queue.popleft()
+                self._forget(_key_of(met.token), met)
+                return True
+        return False
+
+    def forget_one(self, now: float) -> None:
+        """Forget a token, also where all are in use. The caller holds the room's lock."""
+        queues = self._queues
+        if self.make_room(now) or queues is None:
+            return
+        for queue in (queues.newcomers, queues.in_use):
+            met = self._next(queue)
+            if met is not None:
+                queue.popleft()
+                self._forget(_key_of(met.token), met)
+                return
+
+    def _next(self, queue: deque[Remembered]) -> Remembered | None:
+        """The next token in line that is still remembered."""
+        while queue:
+            if self._by_key.get(_key_of(queue[0].token)) is queue[0]:
+                return queue[0]
+            queue.popleft()
+        return None
 
     def make_room(self, now: float) -> bool:
         """Forget one token; whether one was found that may go. The caller holds the room's lock."""
@@ -234,7 +261,7 @@ class RememberedTokens:
         newcomers, in_use = queues.newcomers, queues.in_use
         for _ in range(_MOST_STEPS):
             # What has expired goes before newcomers do, if it is next in line.
-            is_newcomer = not in_use or (len(newcomers) > self._size // 10 and in_use[0].valid_until > now)
+            is_newcomer = not in_use or (len(newcomers) > len(self._by_key) // 10 and in_use[0].valid_until > now)
             queue = newcomers if is_newcomer else in_use
             if not queue:
                 return False
@@ -247,7 +274,7 @@ class RememberedTokens:
                 queue.popleft()
                 if is_newcomer:
                     queues.gone[key] = None
-                    if len(queues.gone) > self._size:
+                    while len(queues.gone) > min(self._size, 2 * len(self._by_key) + _FEW):
                         queues.gone.popitem(last=False)
                 return True
             else:

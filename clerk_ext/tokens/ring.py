@@ -43,9 +43,9 @@ class FetchFailed(Exception):
 
 
 class KeyRoom:
-    """How many keys many tenants may hold together; whose last fetch is longest ago goes first.
+    """How many keys many tenants may hold together; who has tried to fetch longest ago goes first.
 
-    A tenant in use fetches its keys every five minutes, so that these are the idle ones.
+    A tenant in use fetches its keys every five minutes, and tries more often when that fails: these are the idle ones.
 
     Args:
         size: The most keys.
@@ -66,22 +66,23 @@ class KeyRoom:
     def __len__(self) -> int:
         return self._used
 
-    def fetched(self, ring: KeyRing, count: int) -> None:
-        """*ring* holds *count* keys from now on. Not to be called with the lock of a ring held."""
-        idle: list[KeyRing] = []
+    def tried(self, ring: KeyRing) -> None:
+        """*ring* has fetched, or tried to. Not to be called with the lock of a ring held, which is taken here."""
         with self._lock:
-            self._used += count - self._held.pop(ring, 0)
-            self._held[ring] = count
+            self._used -= self._held.pop(ring, 0)
+            count = 0 if ring.has_left else ring.cache.size
+            if count:
+                self._used += count
+                self._held[ring] = count
             while self._used > self._size and len(self._held) > 1:
-                other = next(iter(self._held))
-                self._used -= self._held.pop(other)
-                idle.append(other)
-        for other in idle:
-            other.forget()
+                idle = next(iter(self._held))
+                self._used -= self._held.pop(idle)
+                idle.forget()
 
     def leave(self, ring: KeyRing) -> None:
         """*ring* is not in use any more."""
         with self._lock:
+            ring.has_left = True
             self._used -= self._held.pop(ring, 0)
 
 
@@ -100,14 +101,16 @@ class KeyRing:
     Attributes:
         config: The tenant's settings.
         tally: What fetches and verifications come to.
+        has_left: Whether its keys count in no room any more.
         cache: For `KeyCache.peek`, which needs no lock; all else goes through the methods here.
     """
 
-    __slots__ = ("__weakref__", "_flight", "_lock", "_room", "cache", "config", "tally")
+    __slots__ = ("__weakref__", "_flight", "_lock", "_room", "cache", "config", "has_left", "tally")
 
     def __init__(self, config: ClerkConfig, room: KeyRoom | None = None) -> None:
         self.config: ClerkConfig = config
         self._room = room
+        self.has_left: bool = False
         self.tally: Tally = Tally()
         self.cache: KeyCache = KeyCache(
             _timings(
@@ -190,9 +193,8 @@ class KeyRing:
                 retry_after = outcome.retry_after if isinstance(outcome, FetchFailed) else None
                 counted = self.cache.failed(ticket, self._now(), retry_after)
             self._release(ticket)
-        room = self._room
-        if counted and keys and room is not None:
-            room.fetched(self, sum(map(len, keys.by_kid.values())))
+        if self._room is not None:
+            self._room.tried(self)
         if not counted:
             self.tally.late += 1
             _logger().warning("tenant %s: a fetch of the key set ended too late to count", self.config.name)
@@ -215,10 +217,9 @@ class KeyRing:
 
     def leave(self) -> None:
         """The tenant is gone: its keys no longer count, and live as long as somebody still uses them."""
-        room, self._room = self._room, None  # which a fetch under way must not enter again
-        if room is not None:
+        if self._room is not None:
             mend_after_fork(self)
-            room.leave(self)
+            self._room.leave(self)
 
     def abandoned(self, ticket: int) -> None:
         """The fetch of *ticket* was cut short on our side; whoever waits for it looks up anew."""

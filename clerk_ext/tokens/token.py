@@ -232,7 +232,7 @@ def unverified_claims(token: str) -> Claims | None:
 
 
 _ISS = b'"iss"'
-_ISSUER = re.compile(rb'"iss"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]*)"')
+_ISSUER = re.compile(rb'"iss"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]+)"')
 
 
 def issuer_of(token: ParsedToken) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
 from clerk_ext.tokens.judge import Refresh
-from clerk_ext.tokens.jwks import Fetch, Wait
+from clerk_ext.tokens.jwks import Wait
 from clerk_ext.tokens.ring import FetchFailed, take
 from clerk_ext.tokens.token import SESSION, TEMPLATE
 
@@ -95,15 +95,13 @@ class Verifier:
             judge.count(verdict)
             raise
 
-    def run(self, steps: Steps[T], *, is_fetcher: bool = False) -> T:
-        """Do what *steps* ask for, to their end; with *is_fetcher* on this very thread, which nobody else waits for."""
+    def run(self, steps: Steps[T]) -> T:
+        """Do what *steps* ask for, to their end."""
         try:
             while True:
                 step = next(steps)
                 flight, patience = self.judge.ring.flight(step.ticket)
-                if is_fetcher and isinstance(step, Fetch):
-                    self._fetch(step.ticket, _Line())
-                elif not isinstance(step, Wait):
+                if not isinstance(step, Wait):
                     self._start(step.ticket)
                 if not isinstance(step, Refresh):
                     with contextlib.suppress(TimeoutError):  # the ticket has expired, as the next look-up sees
