@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "clerk_ext"
 
 # From the top of the house to its ground; a module imports from lines below its own only.
 LAYERS = (
+    ("clerk_ext.testing.plugin",),
     ("clerk_ext",),
     ("clerk_ext.testing",),
     ("clerk_ext.tenants",),
@@ -37,7 +38,11 @@ LAYERS = (
     ),
 )
 # Rooms of several files, which count as one.
-ROOMS = {"clerk_ext.testing": "clerk_ext.testing", "clerk_ext.config_checks": "clerk_ext.config"}
+ROOMS = {
+    "clerk_ext.testing.plugin": "clerk_ext.testing.plugin",
+    "clerk_ext.testing": "clerk_ext.testing",
+    "clerk_ext.config_checks": "clerk_ext.config",
+}
 RANK = {module: rank for rank, layer in enumerate(reversed(LAYERS)) for module in layer}
 
 

@@ -7,9 +7,19 @@ or over real HTTP on loopback by a ``FakeServer``. Nothing here shares code with
 from .exchange import FakeRequest, FakeResponse
 from .instance import FakeClerk
 from .keys import SigningKey
-from .records import FakeMembership, FakeOrganization, FakeSession, FakeTemplate, FakeUser, SessionStatus
+from .records import (
+    FakeMembership,
+    FakeOrganization,
+    FakeSession,
+    FakeSignIn,
+    FakeTemplate,
+    FakeUser,
+    SessionStatus,
+)
 from .server import FakeServer
 from .transport import FakeTransport
+from .trouble import Operation, Troubles
+from .webhooks import FakeWebhook
 
 __all__ = [
     "FakeClerk",
@@ -19,9 +29,13 @@ __all__ = [
     "FakeResponse",
     "FakeServer",
     "FakeSession",
+    "FakeSignIn",
     "FakeTemplate",
     "FakeTransport",
     "FakeUser",
+    "FakeWebhook",
+    "Operation",
     "SessionStatus",
     "SigningKey",
+    "Troubles",
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .exchange import FakeRequest, FakeResponse
     from .instance import FakeClerk
     from .records import FakeSession
+    from .trouble import Operation
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 BACKEND_HOST: Final = "api.clerk.com"
@@ -44,6 +45,32 @@ def answer(fake: FakeClerk, request: FakeRequest, trace_id: str) -> FakeResponse
         return json_response(200, _dispatch(fake, request), trace_id)
     except FaultError as fault:
         return fault.response(trace_id)
+
+
+def operation_of(request: FakeRequest) -> Operation | None:
+    """Name the operation that a request is for, or None if there is none."""
+    path = request.path.partition("?")[0]
+    if path == JWKS_PATH:
+        return "jwks"
+    match (request.method, *path.removeprefix("/v1/").split("/")):
+        case ("GET", "jwks"):
+            return "jwks"
+        case ("GET", "sessions"):
+            return "sessions.list"
+        case ("POST", "sessions"):
+            return "sessions.create"
+        case ("GET", "sessions", _):
+            return "sessions.get"
+        case ("POST", "sessions", _, "revoke"):
+            return "sessions.revoke"
+        case ("POST", "sessions", _, "refresh"):
+            return "sessions.refresh"
+        case ("POST", "sessions", _, "tokens"):
+            return "sessions.create_token"
+        case ("POST", "sessions", _, "tokens", _):
+            return "sessions.create_token_from_template"
+        case _:
+            return None
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import attrs
 
@@ -56,11 +56,17 @@ class FakeResponse:
         status: The HTTP status.
         headers: Name and value pairs; a mapping is taken too.
         body: The body's bytes. Not shown in ``repr``, as it may hold a token.
+        delay: Seconds of real time before it is sent.
+        ending: ``cut`` breaks off in the middle of the body, ``none`` sends nothing at all.
+        is_spoilt: Whether it is not what the instance would answer by itself, but trouble on command.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_pairs)
     body: bytes = attrs.field(default=b"", repr=False)
+    delay: float = attrs.field(default=0.0, kw_only=True)
+    ending: Literal["whole", "cut", "none"] = attrs.field(default="whole", kw_only=True)
+    is_spoilt: bool = attrs.field(default=False, kw_only=True)
 
     def json(self) -> Any:
         """Return the body as JSON.

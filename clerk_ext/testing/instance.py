@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import time
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from . import api, tokens
+from . import api, refresh, tokens, webhooks
 from .keys import KeyRing, foreign
-from .records import make_id
+from .records import FakeSignIn, make_id
 from .state import NOTHING, InstanceState
+from .trouble import Troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
     from .exchange import FakeRequest, FakeResponse
     from .keys import SigningKey
-    from .records import FakeSession, FakeTemplate
+    from .records import FakeOrganization, FakeSession, FakeTemplate, FakeUser, SessionStatus
+    from .webhooks import Event, FakeWebhook, Target
 
 REQUESTS_KEPT: Final = 10_000
 
@@ -33,13 +36,17 @@ class FakeClerk(InstanceState):
     Args:
         slug: Names the instance; becomes part of its Frontend API host. A DNS label.
         environment: ``development`` or ``production``.
-        clock: Gives the time in Unix seconds; tests pass their own and move it.
+        clock: Gives the time in Unix seconds; ``advance`` moves the instance's time on from there.
         token_version: The version of the tokens that the instance mints unless told otherwise.
 
     Attributes:
         instance_id: ``ins_…``.
         secret_key: ``sk_test_…`` or ``sk_live_…``.
         api_url: Where the instance's Backend API seems to be.
+        skew: Seconds that the clock by which tokens are made is ahead of everybody else's.
+        trouble: What goes wrong, on command.
+        webhook_secret: ``whsec_…``: signs the session events.
+        webhooks: The session events so far, oldest first; of many thousands, the newest.
         requests: The requests so far, oldest first; of many thousands, the newest.
         on_exchange: Each is called with every request and its answer, once the answer is made. What it raises
             goes to whoever sent the request in-process, and to whoever stops the server over HTTP.
@@ -71,6 +78,13 @@ class FakeClerk(InstanceState):
         self.api_url: str = f"https://{api.BACKEND_HOST}/v1"
         self.requests: list[FakeRequest] = []
         self.on_exchange: list[Callable[[FakeRequest, FakeResponse], None]] = []
+        self.trouble: Troubles = Troubles(self.clock)
+        self.webhook_secret: str = webhooks.secret_of(slug, environment)
+        self.webhooks: list[FakeWebhook] = []
+        self._deliveries = webhooks.Deliveries()
+        self._untold: deque[FakeWebhook] = deque()
+        self._handling = 0
+        self._exchanges: deque[tuple[FakeRequest, int]] = deque(maxlen=REQUESTS_KEPT)
         self._keys = KeyRing(self.instance_id)
         self._consumed: set[str] = set()
         weakref.finalize(self, self._keys.give_back).atexit = False
@@ -127,6 +141,88 @@ class FakeClerk(InstanceState):
         """
         self._keys.rotate(kid or self.instance_id, keep_old=keep_old)
 
+    def sign_in(
+        self,
+        user: FakeUser | None = None,
+        *,
+        organization: FakeOrganization | None = None,
+        status: SessionStatus = "active",
+        azp: str | None = None,
+        actor: Mapping[str, Any] | None = None,
+        claims: Mapping[str, object] = NOTHING,
+    ) -> FakeSignIn:
+        """Sign a user in, and return what their browser brings with each request from then on.
+
+        Args:
+            user: Who; a new user if None.
+            organization: The active organisation; the user must be a member.
+            status: The session's status.
+            azp: The origin of the application's pages, as for ``session_token``.
+            actor: Who impersonates the user: the ``act`` claim, such as ``{"sub": "user_…"}``.
+            claims: Members of the token to set, or to leave out by ``REMOVE``.
+
+        Raises:
+            ValueError: The user is of another instance, or no member of the organisation.
+        """
+        session = self.create_session(user or self.add_user(), organization=organization, status=status, actor=actor)
+        token = self.session_token(session, azp=azp, claims=claims)
+        since = str(session.created_at // 1000)
+        suffix = refresh.cookie_suffix(self.publishable_key)
+        cookies = {
+            name + end: value
+            for end in ("", f"_{suffix}")
+            for name, value in (("__session", token), ("__client_uat", since))
+        }
+        return FakeSignIn(session=session, token=token, cookies=cookies, headers={"Authorization": f"Bearer {token}"})
+
+    def send_webhooks_to(self, target: Target) -> None:
+        """Tell *target* of each session event from now on, signed with ``webhook_secret``.
+
+        Args:
+            target: A URL, which gets a POST, in the background; or a function, which is called with the
+                ``FakeWebhook`` before the request or the call that caused it is done.
+
+        Raises:
+            TypeError: It is neither a URL nor a function.
+            ValueError: It is no http URL.
+        """
+        self._deliveries.add(target)
+
+    def wait_for_webhooks(self, timeout: float = 5.0) -> None:
+        """Wait until every message to a URL is delivered.
+
+        Raises:
+            RuntimeError: One was not taken with a 2xx status, or it took longer than *timeout* seconds.
+        """
+        if not self._deliveries.wait(timeout):
+            raise RuntimeError(f"webhooks: not delivered within {timeout:g} s")
+        if self._deliveries.failures:
+            raise RuntimeError(f"webhooks: {self._deliveries.failures.pop(0)}")
+
+    def _announce(self, event: Event, session: FakeSession) -> None:
+        with self._lock:
+            webhook = webhooks.message(
+                event,
+                session,
+                instance_id=self.instance_id,
+                message_id=self.new_id("msg_"),
+                now=self.clock(),
+                secret=self.webhook_secret,
+            )
+            self.webhooks.append(webhook)
+            _forget_old(self.webhooks)
+            self._untold.append(webhook)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Deliver what is untold, unless a request is being answered: its lock must not be held by who is told."""
+        with self._lock:
+            if self._handling:
+                return
+            untold, self._untold = self._untold, deque()
+        for webhook in untold:
+            self._deliveries.send(webhook)
+
     def session_token(
         self,
         session: FakeSession,
@@ -155,7 +251,7 @@ class FakeClerk(InstanceState):
             None if organization is None else self.membership(session.user, organization),
             version=version or self.token_version,
             issuer=self.issuer,
-            issued_at=int(self.clock()),
+            issued_at=int(self.own_clock()),
             expires_in=expires_in,
             azp=azp,
             token_id=self.new_id("")[:20],
@@ -187,16 +283,19 @@ class FakeClerk(InstanceState):
         Raises:
             KeyError: There is no template of this name.
         """
+        template = self._templates[template] if isinstance(template, str) else template
         minted = tokens.template_claims(
             session,
-            self._templates[template] if isinstance(template, str) else template,
+            template,
             issuer=self.issuer,
-            issued_at=int(self.clock()),
+            issued_at=int(self.own_clock()),
             expires_in=expires_in,
             azp=azp,
             token_id=self.new_id("")[:20],
         )
-        return self._mint(tokens.TEMPLATE_CATEGORY, minted, claims, header, key)
+        if isinstance(template.signing_key, str):
+            header = {"alg": "HS256", **header}
+        return self._mint(tokens.TEMPLATE_CATEGORY, minted, claims, header, key or template.signing_key)
 
     def sign(self, header: object, payload: object, key: SigningKey | None = None) -> str:
         """Sign anything: bytes as they are, any other value as JSON. The signature is always RS256.
@@ -231,6 +330,10 @@ class FakeClerk(InstanceState):
             self._consumed.add(token)
             return fresh
 
+    def exchanges(self) -> list[tuple[FakeRequest, int]]:
+        """Return the requests so far and the status of each answer, oldest first; of many thousands, the newest."""
+        return list(self._exchanges)
+
     def handle(self, request: FakeRequest) -> FakeResponse:
         """Answer a request to the Backend API or the Frontend API, without any I/O.
 
@@ -240,9 +343,15 @@ class FakeClerk(InstanceState):
         """
         with self._lock:
             self.requests.append(request)
-            if len(self.requests) > REQUESTS_KEPT:
-                del self.requests[: REQUESTS_KEPT // 10]
-            response = api.answer(self, request, trace_id=self.new_id("")[:24])
+            _forget_old(self.requests)
+            self._handling += 1
+            try:
+                response = api.answer(self, request, trace_id=self.new_id("")[:24])
+            finally:
+                self._handling -= 1
+        self._tell()
+        response = self.trouble.spoil(api.operation_of(request), response)
+        self._exchanges.append((request, response.status))
         for watch in self.on_exchange:
             watch(request, response)
         return response
@@ -253,8 +362,13 @@ class FakeClerk(InstanceState):
         payload: Mapping[str, Any],
         claims: Mapping[str, object],
         header: Mapping[str, object],
-        key: SigningKey | None,
+        key: SigningKey | str | None,
     ) -> str:
         kid, own = self._keys.current()
         head = tokens.edited(tokens.token_header(kid, category), header)
         return tokens.encode(head, tokens.edited(payload, claims), key or own)
+
+
+def _forget_old(items: list[Any]) -> None:
+    if len(items) > REQUESTS_KEPT:
+        del items[: REQUESTS_KEPT // 10]

@@ -11,6 +11,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .keys import SigningKey
+
 SessionStatus: TypeAlias = Literal[
     "abandoned", "active", "ended", "expired", "pending", "removed", "replaced", "revoked"
 ]
@@ -101,12 +103,31 @@ class FakeTemplate:
         claims: The template's own claims.
         lifetime: Seconds from issue to expiry.
         clock_skew: Seconds that ``nbf`` lies before the issue.
+        signing_key: Signs in place of the instance's key: with RS256, or as a secret text with HS256.
     """
 
     name: str
     claims: Mapping[str, Any]
     lifetime: int
     clock_skew: int
+    signing_key: SigningKey | str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class FakeSignIn:
+    """What a browser brings with a request after a sign-in.
+
+    Attributes:
+        session: The session.
+        token: A session token, good for a minute by the instance's clock.
+        cookies: The cookies that Clerk's frontend leaves on the application's host, plain and suffixed.
+        headers: The header of a request that is sent across origins: ``Authorization: Bearer …``.
+    """
+
+    session: FakeSession
+    token: str = attrs.field(repr=False)
+    cookies: Mapping[str, str] = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
 
 
 @attrs.define(eq=False)

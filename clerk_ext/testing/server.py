@@ -8,9 +8,11 @@ import socket
 import socketserver
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from . import page
 from .exchange import FakeRequest, FakeResponse, FaultError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class FakeServer:
         fake: The instance.
         host: The IPv4 address to listen at.
         port: The port; 0 takes a free one.
+        page: Whether ``/`` shows a page for people, with buttons.
 
     Raises:
         OSError: On entering: the port cannot be had.
@@ -42,15 +45,16 @@ class FakeServer:
             block itself failed.
     """
 
-    def __init__(self, fake: FakeClerk, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, fake: FakeClerk, host: str = "127.0.0.1", port: int = 0, *, page: bool = False) -> None:
         self.fake = fake
+        self._page = page
         self._address = (host, port)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Listen; requests are answered from now on."""
-        server = self._server = _Server(self._address, self.fake)
+        server = self._server = _Server(self._address, self.fake, has_page=self._page)
         self._thread = threading.Thread(
             target=server.serve_forever,
             args=(_SHUTDOWN_POLL,),
@@ -108,9 +112,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], fake: FakeClerk) -> None:
+    def __init__(self, address: tuple[str, int], fake: FakeClerk, *, has_page: bool) -> None:
         super().__init__(address, _Handler)
         self.fake = fake
+        self.has_page = has_page
         self.failures: list[BaseException] = []
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
@@ -174,6 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
             return fault.response(trace_id="unread")
         request = FakeRequest(self.command, self._target(), self.headers.items(), body)
         server = cast(_Server, self.server)
+        if server.has_page:
+            shown = page.answer(server.fake, request, f"http://{self.headers.get('host', '')}")
+            if shown is not None:
+                return shown
         try:
             return server.fake.handle(request)
         except BaseException as failure:  # noqa: BLE001 - raised again when the server stops; pytest.fail is one
@@ -201,10 +210,18 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _send(self, response: FakeResponse) -> None:
+        if response.delay:
+            time.sleep(response.delay)
+        if response.ending != "whole":
+            self.close_connection = True
+        if response.ending == "none":
+            return
         head = [f"HTTP/1.1 {response.status} {http.HTTPStatus(response.status).phrase}"]
         head += [f"{name}: {value}" for name, value in response.headers]
         head.append(f"Content-Length: {len(response.body)}")
         head.append(f"Connection: {'close' if self.close_connection else 'keep-alive'}")
         # One send: a head in a packet of its own would make each call wait for two.
         body = b"" if self.command == "HEAD" else response.body
+        if response.ending == "cut":
+            body = body[: len(body) // 2]
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)

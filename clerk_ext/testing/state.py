@@ -20,9 +20,13 @@ from .records import (
     make_id,
 )
 from .tokens import RESERVED_CLAIMS
+from .webhooks import BY_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from .keys import SigningKey
+    from .webhooks import Event
 
 SESSION_LIFETIME: Final = 7 * 86_400_000
 ABANDONED_AFTER: Final = 30 * 86_400_000
@@ -36,6 +40,18 @@ _FEATURE: Final = re.compile(r"[^:,\s]+")
 _STATUSES: Final = frozenset(get_args(SessionStatus))
 
 Item = TypeVar("Item")
+
+
+class MovableClock:
+    """The time in Unix seconds: that of another clock, and what was advanced."""
+
+    def __init__(self, base: Callable[[], float]) -> None:
+        self._base = base
+        self.moved = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self._base() + self.moved
 
 
 class InstanceState:
@@ -54,7 +70,8 @@ class InstanceState:
             raise ValueError("environment: must be 'development' or 'production'")
         self.slug = slug
         self.environment = environment
-        self.clock = clock
+        self.clock = MovableClock(clock)
+        self.skew: float = 0.0
         self._users: dict[str, FakeUser] = {}
         self._organizations: dict[str, FakeOrganization] = {}
         self._memberships: dict[tuple[str, str], FakeMembership] = {}
@@ -62,6 +79,23 @@ class InstanceState:
         self._sessions: dict[str, FakeSession] = {}
         self._counters: dict[str, int] = {}
         self._lock = threading.RLock()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, for the instance and for each client with the settings of its ``config``.
+
+        Raises:
+            ValueError: It would go back.
+        """
+        if not seconds >= 0:
+            raise ValueError("seconds: must be 0 or more; time does not go back")
+        self.clock.moved += seconds
+
+    def own_clock(self) -> float:
+        """Return the time by which tokens are made: ahead of ``clock`` by ``skew`` seconds, as a clock that is off."""
+        return self.clock() + self.skew
+
+    def _announce(self, event: Event, session: FakeSession) -> None:
+        """Tell whoever listens that something happened to a session."""
 
     def add_user(
         self, user_id: str | None = None, *, features: Iterable[str] = (), plan: str | None = None
@@ -128,6 +162,7 @@ class InstanceState:
         audience: str | Sequence[str] | None = None,
         *,
         clock_skew: int = 5,
+        signing_key: SigningKey | str | None = None,
     ) -> FakeTemplate:
         """Add a JWT template.
 
@@ -137,6 +172,7 @@ class InstanceState:
             lifetime: Seconds from issue to expiry, 30 to 315360000.
             audience: The ``aud`` claim.
             clock_skew: Seconds that ``nbf`` lies before the issue, 0 to 300.
+            signing_key: Signs in place of the instance's key: a ``SigningKey`` with RS256, a secret text with HS256.
 
         Raises:
             ValueError: There is such a template, a claim is one that Clerk sets, or a number is out of range.
@@ -149,7 +185,7 @@ class InstanceState:
             raise ValueError("clock_skew: must be 0 to 300 seconds")
         own = dict(claims) if audience is None else {**claims, "aud": audience}
         with self._lock:
-            return _add(self._templates, name, FakeTemplate(name, own, lifetime, clock_skew), "name")
+            return _add(self._templates, name, FakeTemplate(name, own, lifetime, clock_skew, signing_key), "name")
 
     def create_session(
         self,
@@ -178,12 +214,13 @@ class InstanceState:
         outstanding = tuple(tasks)
         _check_status(status)
         with self._lock:
-            session = self.open_session(user, organization, client_id)
+            session = self._open_session(user, organization, client_id)
             session.status = status
             session.actor = actor
             session.tasks = outstanding or (("choose-organization",) if status == "pending" else ())
             session.activity_id = self.new_id("sess_activity_")
-            return session
+        self._announce("session.pending" if status == "pending" else "session.created", session)
+        return session
 
     def open_session(
         self, user: FakeUser, organization: FakeOrganization | None = None, client_id: str | None = None
@@ -193,6 +230,13 @@ class InstanceState:
         Raises:
             ValueError: The user is of another instance, or no member of the organisation.
         """
+        session = self._open_session(user, organization, client_id)
+        self._announce("session.created", session)
+        return session
+
+    def _open_session(
+        self, user: FakeUser, organization: FakeOrganization | None, client_id: str | None
+    ) -> FakeSession:
         with self._lock:
             self._check_user(user)
             if organization is not None and self.membership(user, organization) is None:
@@ -224,12 +268,27 @@ class InstanceState:
         """
         _check_status(status)
         with self._lock:
+            changed = session.status != status
             session.status = status
             session.updated_at = self._milliseconds()
+        event = BY_STATUS.get(status)
+        if changed and event is not None:
+            self._announce(event, session)
 
     def revoke(self, session: FakeSession) -> None:
         """End a session as the application would: the API gives no further token for it."""
         self.set_status(session, "revoked")
+
+    def users(self) -> list[FakeUser]:
+        """Return every user, in the order in which they were added."""
+        return list(self._users.values())
+
+    def clients(self) -> dict[str, list[FakeSession]]:
+        """Return the browsers and devices, ``client_…``, each with its sessions, newest first."""
+        clients: dict[str, list[FakeSession]] = {}
+        for session in self.sessions():
+            clients.setdefault(session.client_id, []).append(session)
+        return clients
 
     def find_user(self, user_id: str) -> FakeUser | None:
         """Return the user with this id."""

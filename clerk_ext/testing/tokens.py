@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
+import hmac
 import json
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -124,10 +125,17 @@ def edited(base: Mapping[str, Any], changes: Mapping[str, object]) -> dict[str, 
     return {name: value for name, value in merged.items() if value is not Marker.REMOVE}
 
 
-def encode(header: object, payload: object, key: SigningKey) -> str:
-    """Return the compact JWS (RFC 7515, section 7.1): bytes as they are, any other value as JSON."""
-    signing_input = _segment(_octets(header)) + "." + _segment(_octets(payload))
-    return signing_input + "." + _segment(key.sign(signing_input.encode("ascii")))
+def encode(header: object, payload: object, key: SigningKey | str) -> str:
+    """Return the compact JWS (RFC 7515, section 7.1): bytes as they are, any other value as JSON.
+
+    Args:
+        header: The header.
+        payload: The payload.
+        key: Signs with RS256; a secret text with HS256.
+    """
+    signing_input = (_segment(_octets(header)) + "." + _segment(_octets(payload))).encode("ascii")
+    signature = hmac.digest(key.encode(), signing_input, "sha256") if isinstance(key, str) else key.sign(signing_input)
+    return signing_input.decode() + "." + _segment(signature)
 
 
 def resigned(token: str, key: SigningKey) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,6 +12,9 @@ from .api import BACKEND_HOST
 from .exchange import FakeRequest
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from .exchange import FakeResponse
     from .instance import FakeClerk
 
 
@@ -40,28 +45,31 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Answer a request of ``httpx.Client``.
 
         Raises:
-            httpx.ConnectError: No instance is at this address.
+            httpx.ConnectError: No instance is at this address, or there is an outage.
         """
         request.read()
-        return self._answer(request)
+        answer = self._answer(request)
+        if answer.delay:
+            time.sleep(answer.delay)
+        return _arrived(answer, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of ``httpx.AsyncClient``.
 
         Raises:
-            httpx.ConnectError: No instance is at this address.
+            httpx.ConnectError: No instance is at this address, or there is an outage.
         """
         await request.aread()
-        return self._answer(request)
+        answer = self._answer(request)
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+        return _arrived(answer, request)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _answer(self, request: httpx.Request) -> FakeResponse:
         fake = self._route(request)
         # latin-1 is what HTTP header bytes are when they are not ASCII; it loses nothing.
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
-        response = fake.handle(
-            FakeRequest(request.method, request.url.raw_path.decode("ascii"), headers, request.content)
-        )
-        return httpx.Response(response.status, headers=list(response.headers), content=response.body, request=request)
+        return fake.handle(FakeRequest(request.method, request.url.raw_path.decode("ascii"), headers, request.content))
 
     def _route(self, request: httpx.Request) -> FakeClerk:
         host = request.url.host
@@ -71,3 +79,28 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             secret_key = request.headers.get("authorization", "").rpartition(" ")[2]
             return self._by_key.get(secret_key, self._first)
         raise httpx.ConnectError(f"no fake Clerk instance is at {host}", request=request)
+
+
+class _Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, body: bytes) -> None:
+        self._half = body[: len(body) // 2]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._half
+        raise httpx.RemoteProtocolError("the fake instance broke off in the middle of the body")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+def _arrived(answer: FakeResponse, request: httpx.Request) -> httpx.Response:
+    """An answer as it comes out of the wire."""
+    headers = list(answer.headers)
+    if answer.ending == "none":
+        raise httpx.ConnectError("the fake instance has an outage", request=request)
+    if answer.ending == "cut":
+        return httpx.Response(answer.status, headers=headers, stream=_Cut(answer.body), request=request)
+    return httpx.Response(answer.status, headers=headers, content=answer.body, request=request)

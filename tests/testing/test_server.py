@@ -192,7 +192,7 @@ def test_failure_to_send_is_raised_when_it_stops(fake: FakeClerk, monkeypatch: p
     fake.on_exchange.clear()
     server = FakeServer(fake)
     with pytest.raises(AttributeError), server:
-        raw(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 
 
 def test_stopping_what_does_not_run(fake: FakeClerk) -> None:

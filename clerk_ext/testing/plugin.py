@@ -1,0 +1,66 @@
+"""Fixtures for pytest, found through an entry point. Nothing is imported before a test asks for one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from clerk_ext import AsyncClerk, Clerk, Tenants
+    from clerk_ext.testing import FakeClerk
+
+
+@pytest.fixture
+def clerk_fake() -> FakeClerk:
+    """A fake Clerk instance, a new one for each test."""
+    from clerk_ext.testing import FakeClerk
+
+    return FakeClerk("test")
+
+
+@pytest.fixture
+def clerk(clerk_fake: FakeClerk) -> Iterator[Clerk]:
+    """A `Clerk` of the fake instance, in-process."""
+    from clerk_ext import Clerk
+    from clerk_ext.testing import FakeTransport
+
+    with Clerk(clerk_fake.config(), transport=FakeTransport(clerk_fake)) as clerk:
+        yield clerk
+
+
+@pytest.fixture
+def clerk_async(clerk_fake: FakeClerk) -> AsyncClerk:
+    """An `AsyncClerk` of the fake instance, in-process: it opens nothing that would have to be closed."""
+    from clerk_ext import AsyncClerk
+    from clerk_ext.testing import FakeTransport
+
+    return AsyncClerk(clerk_fake.config(), transport=FakeTransport(clerk_fake))
+
+
+@pytest.fixture
+def clerk_tenants(clerk_fake: FakeClerk) -> Iterator[Tenants]:
+    """`Tenants` of two fake instances, in-process: ``test``, which is ``clerk_fake``, and ``other``."""
+    from clerk_ext import Tenants
+    from clerk_ext.testing import FakeClerk, FakeTransport
+
+    other = FakeClerk("other", clock=clerk_fake.clock)
+    with Tenants([clerk_fake.config(), other.config()], transport=FakeTransport(clerk_fake, other)) as tenants:
+        yield tenants
+
+
+@pytest.fixture
+def clerk_token(clerk_fake: FakeClerk) -> Callable[..., str]:
+    """Makes session tokens of a signed-in user: ``clerk_token()``, ``clerk_token(azp="https://app.example.com")``.
+
+    Any claim can be given by its name, and left out by ``FakeClerk.REMOVE``; ``user`` and ``organization`` are those
+    of the instance, ``expires_in`` counts seconds from now.
+    """
+
+    def make(*, user: Any = None, organization: Any = None, expires_in: float = 60, **claims: object) -> str:
+        session = clerk_fake.create_session(user or clerk_fake.add_user(), organization=organization)
+        return clerk_fake.session_token(session, expires_in=expires_in, claims=claims)
+
+    return make
