@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 from clerk_ext import Clerk, Revocations, TokenVerificationError
 from clerk_ext.testing import FakeClerk, FakeTransport
@@ -63,6 +64,7 @@ def main() -> None:
     holder = threading.Thread(target=hold)
     holder.start()
     taken.wait(20)
+    warnings.simplefilter("ignore")  # of forking with threads (Python 3.12)
     forked = os.fork()
     if forked == 0:
         signal.alarm(30)  # a child that waits for a lock must not wait for ever
