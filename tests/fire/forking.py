@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
 def in_child(server: Server, name: str, verdict: Callable[[], str]) -> None:
     """Verify in a forked child, and tell what came of it."""
     read, write = os.pipe()
+    warnings.simplefilter("ignore")  # of forking with threads (Python 3.12)
     child = os.fork()
     if child == 0:
         os.write(write, verdict().encode())
