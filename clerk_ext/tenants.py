@@ -258,17 +258,20 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         """
         if not session_token:
             return self._refused(missing())
+        if self._resolver is None:
+            try:
+                claims = self._registry.recall(session_token)
+            except TokenVerificationError as refusal:
+                return signed_out(self._registry.whose(session_token), refusal)
+            if claims is not None:
+                return signed_in(session_token, claims)
         tenant = None
         try:
-            if self._resolver is None:
-                claims = self._registry.recall(session_token)
-                if claims is not None:
-                    return signed_in(session_token, claims)
             slot, parsed = self._counted(self._chosen(session_token, request, SESSION))
             tenant = slot.config.name
             return signed_in(session_token, self._registry.verifier(slot).session(session_token, parsed))
         except TokenVerificationError as refusal:
-            return signed_out(tenant or self._registry.whose(session_token), refusal)
+            return signed_out(tenant, refusal)
 
     def authenticate_request(self, request: RequestLike) -> RequestState:
         """Find the session token of a request and its tenant, and verify it; see `Clerk.authenticate_request`.
@@ -514,17 +517,20 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         """See `Tenants.authenticate_token`."""
         if not session_token:
             return self._refused(missing())
+        if self._resolver is None:
+            try:
+                claims = self._registry.recall(session_token)
+            except TokenVerificationError as refusal:
+                return signed_out(self._registry.whose(session_token), refusal)
+            if claims is not None:
+                return signed_in(session_token, claims)
         tenant = None
         try:
-            if self._resolver is None:
-                claims = self._registry.recall(session_token)
-                if claims is not None:
-                    return signed_in(session_token, claims)
             slot, parsed = await self._counted(self._chosen(session_token, request, SESSION))
             tenant = slot.config.name
             return signed_in(session_token, await self._registry.verifier(slot).session(session_token, parsed))
         except TokenVerificationError as refusal:
-            return signed_out(tenant or self._registry.whose(session_token), refusal)
+            return signed_out(tenant, refusal)
 
     async def authenticate_request(self, request: RequestLike) -> RequestState:
         """See `Tenants.authenticate_request`."""

@@ -374,6 +374,13 @@ class Registry(Generic[V, C]):
             yield answer
         raise _unavailable(None)
 
+    def would_load(self, key: Key) -> bool:
+        """Whether `find` would wait for a load."""
+        if self.held(key) is not None or not self._may_load(key):
+            return False
+        with self._lock:
+            return self._loads.settled(key, self._monotonic()) is None
+
     def refresh(self, name: str) -> LoadSteps[Slot[V, C] | None]:
         """The tenant of a name, loaded anew; None if it is gone.
 
@@ -440,11 +447,13 @@ class Registry(Generic[V, C]):
         with self._lock:
             load = self._loads.of(ticket)
             self._loads.overdue(ticket, self._monotonic())
-        if load is not None:
-            self.loads_by_outcome["failed"] += 1
-            _complain(load.key, f"has not answered within {self._bounds.load_timeout:g} s")
-        with self._lock:
-            self._release(ticket)
+        try:
+            if load is not None:
+                self.loads_by_outcome["failed"] += 1
+                _complain(load.key, f"has not answered within {self._bounds.load_timeout:g} s")
+        finally:
+            with self._lock:
+                self._release(ticket)
 
     def landed(self, ticket: int, result: object) -> None:
         """The loader answered: settings, None, or the exception that it raised."""
@@ -458,15 +467,17 @@ class Registry(Generic[V, C]):
                 taken = _Taken("failed", f"gave what cannot be used: {type(fault).__name__}")
             finally:
                 self._loads.ended(ticket, taken.outcome, self._monotonic())
-        self.loads_by_outcome[taken.outcome] += 1
-        if taken.gone is not None:
-            self._let_go(taken.gone)
-        if taken.new is not None:
-            warn_of_unknown_issuer(taken.new.config)
-        if load is not None and taken.complaint is not None:
-            _complain(load.key, taken.complaint)
-        with self._lock:  # last: who waited finds all of it done
-            self._release(ticket)
+        try:
+            self.loads_by_outcome[taken.outcome] += 1
+            if taken.gone is not None:
+                self._let_go(taken.gone)
+            if taken.new is not None:
+                warn_of_unknown_issuer(taken.new.config)
+            if load is not None and taken.complaint is not None:
+                _complain(load.key, taken.complaint)
+        finally:  # last: who waited finds all of it done
+            with self._lock:
+                self._release(ticket)
 
     def _release(self, ticket: int) -> None:
         flight = self._flights.pop(ticket, None)
@@ -547,6 +558,11 @@ def _unavailable(retry_after: float | None) -> TenantUnavailable:
         "The tenant's settings cannot be had now, so nothing can be judged; the log of clerk_ext.tenants may say why.",
         retry_after,
     )
+
+
+def not_asked() -> TenantUnavailable:
+    """Why nothing can be said of an issuer that was not looked up, since another one was."""
+    return _unavailable(0.0)
 
 
 def _complain(key: Key, complaint: str) -> None:

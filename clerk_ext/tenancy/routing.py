@@ -18,7 +18,7 @@ from clerk_ext.errors import (
 )
 from clerk_ext.forks import mend_after_fork
 from clerk_ext.requests import RequestState, signed_out
-from clerk_ext.tenancy.registry import Registry
+from clerk_ext.tenancy.registry import Registry, not_asked
 from clerk_ext.tenancy.settings import checked, configs_of
 from clerk_ext.tokens.token import issuer_of, refuse, unverified_claims
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
@@ -233,16 +233,21 @@ class TenantsDoor(Generic[V, C]):
 
         refused: tuple[C, TokenVerificationError] | None = None
         unavailable: TenantUnavailable | None = None
-        may_load = True
+        has_loaded = False
         issuers = issuers_of(cookies)
         for issuer in issuers:
-            slot = self._registry.held(("issuer", issuer))
-            if slot is None and may_load:
-                may_load = False  # one for each request: a stranger's cookies must not make it wait for many
-                try:
-                    slot = yield from self._registry.find(("issuer", issuer))
-                except TenantUnavailable as unknown:
-                    unavailable = unknown
+            # One load for each request: a stranger's cookies must not make it wait for many. Of what is left out then
+            # nothing can be said; the next request, for which the first is known or missing, gets further.
+            would_load = self._registry.would_load(("issuer", issuer))
+            if would_load and has_loaded:
+                unavailable = unavailable or not_asked()
+                continue
+            has_loaded = has_loaded or would_load
+            try:
+                slot = yield from self._registry.find(("issuer", issuer))
+            except TenantUnavailable as unknown:
+                unavailable = unknown
+                continue
             if slot is None:
                 continue
             client = self._registry.client(slot)

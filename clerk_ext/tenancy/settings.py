@@ -79,7 +79,9 @@ class _Faults:
         self._lines: list[str] = []
 
     def add(self, place: str, message: str) -> None:
-        self._lines.append(f"{place}: {message}")
+        line = f"{place}: {message}"
+        if line not in self._lines:  # a fault of the defaults is one, however many tenants it is of
+            self._lines.append(line)
 
     def raise_any(self, source: str) -> None:
         if self._lines:
@@ -151,7 +153,7 @@ def configs_of_toml(path: str | os.PathLike[str], environ: Mapping[str, str] | N
     faults = _Faults()
     for key in sorted(document.keys() - {"defaults", "tenants"}):
         faults.add(key, "is not known; write [defaults] and [tenants.NAME].")
-    defaults = _faultless(_table(document.get("defaults", {}), "defaults", faults), faults)
+    defaults = _table(document.get("defaults", {}), "defaults", faults)
     tenants = document.get("tenants")
     if not isinstance(tenants, dict) or not tenants:
         faults.add("tenants", "there are none; write a table [tenants.NAME] for each.")
@@ -160,7 +162,8 @@ def configs_of_toml(path: str | os.PathLike[str], environ: Mapping[str, str] | N
     made: list[tuple[str, ClerkConfig]] = []
     for name, table in cast("dict[str, object]", tenants).items():
         place = f"[tenants.{name}]"
-        fields = {"name": name, **defaults, **_table(table, f"tenants.{name}", faults)}
+        own = _table(table, f"tenants.{name}", faults)
+        fields = {"name": name, **defaults, **own}
         variable = fields.pop(_SECRET_VARIABLE, None)
         left_out: list[str] = []
         if variable is not None:
@@ -170,21 +173,14 @@ def configs_of_toml(path: str | os.PathLike[str], environ: Mapping[str, str] | N
             else:
                 faults.add(f"{place} {_SECRET_VARIABLE}", _no_variable(variable))
                 left_out.append(_SECRET)
-        places = {_SECRET: f"{place} {_SECRET_VARIABLE}", "name": place}
+        places = {field: f"[defaults] {field}" for field in defaults.keys() - own.keys()}
+        places |= {_SECRET: f"{place} {_SECRET_VARIABLE}", "name": place}
         config = _made(fields, faults, places, f"{place} ", left_out)
         if config is not None:
             made.append((place, config))
     _distinct(made, faults)
     faults.raise_any(source)
     return [config for _, config in made]
-
-
-def _faultless(defaults: dict[str, Any], faults: _Faults) -> dict[str, Any]:
-    """What is right of the defaults; what is wrong is told once, not for each tenant."""
-    left = {"jwks_url": "https://clerk.example.com", **defaults}
-    left.pop(_SECRET_VARIABLE, None)
-    _made(left, faults, {}, "[defaults] ")
-    return {field: value for field, value in defaults.items() if field in left or field == _SECRET_VARIABLE}
 
 
 def _table(table: object, name: str, faults: _Faults) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from clerk_ext.forks import mend_after_fork
 from clerk_ext.retries import NEVER
 from clerk_ext.sessions import may_have_been_done
 from clerk_ext.tenancy.crews import in_threads
-from clerk_ext.tenancy.sweeps import Ending, Pace, Rest, asked_to_wait, sweep
+from clerk_ext.tenancy.sweeps import LONGEST_PAUSE, Ending, Pace, Rest, asked_to_wait, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +46,11 @@ class Paces:
         """Take the next place of an instance, which its secret key stands for; seconds to wait until it comes."""
         with self._lock:
             return self._of(config).reserve(time.monotonic())
+
+    def held(self, config: ClerkConfig) -> float:
+        """Seconds for which Clerk has asked to leave an instance alone."""
+        with self._lock:
+            return self._of(config).held(time.monotonic())
 
     def hold(self, config: ClerkConfig, seconds: float) -> None:
         """Give no place of an instance for a time."""
@@ -82,7 +87,7 @@ def sweep_all(
             with lock:
                 sweeping.fail(pair, failure)
             return
-        is_clean = _drive(clerk, sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=tell), paces, stopped)
+        is_clean = _drive(clerk, sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=tell), paces, sweeping, stopped)
         with lock:
             if not stopped.is_set():
                 sweeping.end(pair, is_clean=is_clean)
@@ -90,19 +95,29 @@ def sweep_all(
     in_threads(work, sweeping.pairs, concurrency, stopped)
 
 
-def _drive(clerk: Clerk, steps: Steps, paces: Paces, stopped: threading.Event) -> bool:
+def _drive(clerk: Clerk, steps: Steps, paces: Paces, sweeping: Sweep, stopped: threading.Event) -> bool:
     pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
     try:
         step = next(steps)
         while True:
-            if stopped.wait(step.seconds if isinstance(step, Rest) else paces.reserve(config)):
+            if isinstance(step, Rest):
+                if stopped.wait(step.seconds):
+                    return False
+                step = steps.send(None)
+                continue
+            call = _call_of(clerk, step, paces)
+            if isinstance(call, ClerkError):
+                step = steps.send(call)
+                continue
+            if stopped.wait(paces.reserve(config)) or sweeping.is_stopped:
                 return False
-            answer: Found | ClerkError | None = None
-            if not isinstance(step, Rest):
-                try:
-                    answer = _answer_of(step, pool.call(_call_of(clerk, step)), note)
-                except (APIError, ValueError) as failure:
-                    answer = _failure_of(step, failure, note, paces, config)
+            try:
+                answer = _answer_of(step, pool.call(call), note)
+            except APIError as failure:
+                answer = _failure_of(step, failure, note, paces, config)
+            except BaseException as failure:
+                _note_interrupted(step, failure, note)
+                raise
             step = steps.send(answer)
     except StopIteration as done:
         return bool(done.value)
@@ -123,13 +138,15 @@ async def sweep_all_async(
 
     async def work() -> None:
         for pair in waiting:
+            if sweeping.is_stopped:
+                return
             try:
                 clerk = await tenant(pair[0])
             except ClerkError as failure:
                 sweeping.fail(pair, failure)
                 continue
             steps = sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=sweeping.tell)
-            sweeping.end(pair, is_clean=await _drive_async(clerk, steps, paces))
+            sweeping.end(pair, is_clean=await _drive_async(clerk, steps, paces, sweeping))
 
     tasks = [asyncio.ensure_future(work()) for _ in range(concurrency)]
     try:
@@ -140,32 +157,45 @@ async def sweep_all_async(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _drive_async(clerk: AsyncClerk, steps: Steps, paces: Paces) -> bool:
+async def _drive_async(clerk: AsyncClerk, steps: Steps, paces: Paces, sweeping: Sweep) -> bool:
     import asyncio
 
     pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
     try:
         step = next(steps)
         while True:
-            await asyncio.sleep(step.seconds if isinstance(step, Rest) else paces.reserve(config))
-            answer: Found | ClerkError | None = None
-            if not isinstance(step, Rest):
-                try:
-                    answer = _answer_of(step, await pool.call(_call_of(clerk, step)), note)
-                except (APIError, ValueError) as failure:
-                    answer = _failure_of(step, failure, note, paces, config)
+            if isinstance(step, Rest):
+                await asyncio.sleep(step.seconds)
+                step = steps.send(None)
+                continue
+            call = _call_of(clerk, step, paces)
+            if isinstance(call, ClerkError):
+                step = steps.send(call)
+                continue
+            await asyncio.sleep(paces.reserve(config))
+            if sweeping.is_stopped:
+                return False
+            try:
+                answer = _answer_of(step, await pool.call(call), note)
+            except APIError as failure:
+                answer = _failure_of(step, failure, note, paces, config)
+            except BaseException as failure:
+                _note_interrupted(step, failure, note)
+                raise
             step = steps.send(answer)
     except StopIteration as done:
         return bool(done.value)
 
 
-def _call_of(clerk: Clerk | AsyncClerk, step: Listing | Ending) -> Call[Any]:
-    """What to send, once: each try takes a place of its own.
-
-    Raises:
-        ValueError: The server gave a session an id that is none.
-    """
-    call = calls_of(clerk).revoke(step.session_id) if isinstance(step, Ending) else step.call
+def _call_of(clerk: Clerk | AsyncClerk, step: Listing | Ending, paces: Paces) -> Call[Any] | ClerkError:
+    """What to send, once, since each try takes a place of its own; or why it need not be sent."""
+    held = paces.held(clerk.config)
+    if held > LONGEST_PAUSE:
+        return RateLimitError(f"Clerk has asked to wait for {held:.0f} s", 429, retry_after=held)
+    try:
+        call = calls_of(clerk).revoke(step.session_id) if isinstance(step, Ending) else step.call
+    except ValueError as fault:
+        return APIResponseError(f"GET /sessions: a session has an id that is none ({fault})", 200)
     return attrs.evolve(call, retry=NEVER)
 
 
@@ -177,12 +207,16 @@ def _answer_of(step: Listing | Ending, answer: Any, note: NoteRevoked) -> Found 
 
 
 def _failure_of(
-    step: Listing | Ending, failure: APIError | ValueError, note: NoteRevoked, paces: Paces, config: ClerkConfig
+    step: Listing | Ending, failure: APIError, note: NoteRevoked, paces: Paces, config: ClerkConfig
 ) -> ClerkError:
-    if isinstance(failure, ValueError):
-        return APIResponseError(f"GET /sessions: a session has an id that is none ({failure})", 200)
     if isinstance(step, Ending) and (isinstance(failure, NotFoundError) or may_have_been_done(failure)):
         note(step.session_id)
     if isinstance(failure, RateLimitError):
         paces.hold(config, asked_to_wait(failure))
     return failure
+
+
+def _note_interrupted(step: Listing | Ending, failure: BaseException, note: NoteRevoked) -> None:
+    """A revocation that was cut short may have been done."""
+    if isinstance(step, Ending) and may_have_been_done(failure):
+        note(step.session_id)

@@ -32,7 +32,7 @@ _PAGE_SIZE: Final = 500
 _MOST_ROUNDS: Final = 10
 _MOST_TRIES: Final = 5
 _MOST_FAILURES: Final = 2
-_LONGEST_PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = 60.0
 # Clerk allows an instance 1,000 requests in 10 s in production, 100 in development (Clerk docs, "Rate limits"). A fifth
 # is left to whatever else the application asks for.
 WINDOW: Final = 10.0
@@ -128,6 +128,10 @@ class Pace:
         at = max(now, self._not_before, self._sent[0] + self._seconds if is_full else now)
         self._sent.append(at)
         return at - now
+
+    def held(self, now: float) -> float:
+        """Seconds for which Clerk has asked to wait."""
+        return max(0.0, self._not_before - now)
 
     def is_idle(self, now: float) -> bool:
         """Whether a new pace would be as good."""
@@ -231,7 +235,7 @@ def _wait(step: Listing | Ending, answer: object, attempt: int) -> float | None:
     """Seconds after which *step* is worth another try; None if the answer stands."""
     if isinstance(answer, RateLimitError):
         after = asked_to_wait(answer)
-        return after if after <= _LONGEST_PAUSE else None
+        return after if after <= LONGEST_PAUSE else None
     is_transient = isinstance(answer, (APIConnectionError, InternalServerError))
     return 0.25 * 2.0**attempt if is_transient and isinstance(step, Listing) and attempt < _MOST_FAILURES else None
 
@@ -248,6 +252,9 @@ class Sweep:
         pairs: Tenants and users.
         before: What an earlier sweep came to that this one goes on from.
         progress: Is told of each step.
+
+    Attributes:
+        is_stopped: Whether *progress* has raised: nothing else is to be begun, and what comes of it is told no more.
     """
 
     def __init__(
@@ -265,6 +272,7 @@ class Sweep:
         done = before.sessions if before else ()
         self._sessions = [session for session in done if session.outcome in _DONE]
         self._progress = progress
+        self.is_stopped = False
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -273,11 +281,15 @@ class Sweep:
 
     def tell(self, session: SweptSession) -> None:
         """A session was dealt with."""
+        if self.is_stopped:
+            return
         self._sessions.append(session)
         self._say(session)
 
     def end(self, pair: tuple[str, str], *, is_clean: bool) -> None:
         """A user was dealt with."""
+        if self.is_stopped:
+            return
         if is_clean:
             self._unfinished.pop(pair, None)
         self._done += 1
@@ -294,8 +306,13 @@ class Sweep:
         return SweepReport(sessions=tuple(self._sessions), unfinished=tuple(self._unfinished))
 
     def _say(self, latest: SweptSession | None) -> None:
-        if self._progress is not None:
+        if self._progress is None:
+            return
+        try:
             self._progress(SweepProgress(latest=latest, users_done=self._done, users=self._users))
+        except BaseException:
+            self.is_stopped = True
+            raise
 
 
 def pairs_of(

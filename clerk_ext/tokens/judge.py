@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -115,6 +116,7 @@ class Judge:
     """Whether its verified tokens are to be found among those of all tenants, too."""
     _known_headers: KnownHeaders = attrs.field(init=False)
     _quiet_until: float = attrs.field(default=float("-inf"), init=False)
+    _derived: weakref.WeakSet[Judge] | None = attrs.field(default=None, init=False)
     policy: Policy = attrs.field(init=False)
     remembered: RememberedTokens | None = attrs.field(init=False)
     # What each verification needs: among many tenants, each object on the way is out of the processor's cache.
@@ -144,7 +146,12 @@ class Judge:
             ConfigurationError: A change cannot work.
         """
         changed: dict[str, Any] = {name: value for name, value in changes.items() if value is not UNCHANGED}
-        return Judge(attrs.evolve(self.config, **changed), self.ring, self.revocations, self.shared)
+        derived = Judge(attrs.evolve(self.config, **changed), self.ring, self.revocations, self.shared)
+        if self.shared is not None:
+            if self._derived is None:
+                self._derived = weakref.WeakSet()
+            self._derived.add(derived)
+        return derived
 
     def recall(self, token: object) -> SessionClaims | None:
         """The claims of a session token that was verified before, if everything that they rest on still holds.
@@ -195,6 +202,8 @@ class Judge:
     def close(self) -> None:
         """Forget every verified token, and remember none from now on."""
         self.ring.leave()
+        for derived in self._derived or ():
+            derived.close()
         if self.remembered is not None:
             self.remembered.close()
 

@@ -134,7 +134,7 @@ class _Open:
 class KeyCache:
     """The keys of one tenant and the state of getting them."""
 
-    __slots__ = ("_failures", "_held", "_last", "_open", "_pause", "_tickets", "_timings", "_waiting")
+    __slots__ = ("_failures", "_freed", "_held", "_last", "_open", "_pause", "_tickets", "_timings", "_waiting")
 
     def __init__(self, timings: Timings) -> None:
         self._timings = timings
@@ -145,6 +145,7 @@ class KeyCache:
         self._failures = 0
         self._last: Instant | None = None  # when the last fetch began or ended
         self._pause = 0.0
+        self._freed: Instant | None = None  # when a pause was last cut short
 
     def __len__(self) -> int:
         """The number of key ids at hand."""
@@ -250,10 +251,11 @@ class KeyCache:
         self._fail(now, retry_after or 0.0)
         return True
 
-    def forget(self) -> None:
-        """Hold no keys any more. They may be fetched at once, unless the last fetch failed."""
+    def forget(self, now: Instant) -> None:
+        """Hold no keys any more. They may be fetched at once, unless the last fetch failed, but once in a pause."""
         self._held = None
-        if not self._failures:
+        if not self._failures and (self._freed is None or elapsed(self._freed, now) >= self._timings.pause):
+            self._freed = now
             self._last = None
 
     def abandon(self, ticket: int | None = None) -> None:

@@ -213,7 +213,7 @@ class KeyRing:
     def forget(self) -> None:
         """Let the keys go; who asks next fetches them anew."""
         with self._lock:
-            self.cache.forget()
+            self.cache.forget(self._now())
 
     def leave(self) -> None:
         """The tenant is gone: its keys no longer count, and live as long as somebody still uses them."""

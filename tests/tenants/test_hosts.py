@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clerk_ext import Clerk, Reason, RequestState, Tenants, TokenVerificationError
+from clerk_ext import Clerk, Reason, RequestState, Tenants, TenantUnavailable, TokenVerificationError
 from clerk_ext.carriers import Instance, by_cookie
 from clerk_ext.testing import FakeClerk, FakeTransport
 from clerk_ext.testing.refresh import cookie_suffix
@@ -311,15 +311,23 @@ def test_one_cannot_be_loaded_and_none_is_found(
 
 
 def test_few_issuers_are_looked_up(world: World, fakes: dict[str, FakeClerk]) -> None:
-    """However many issuers the cookies of a request name, a loader is asked for one: that of the newest token."""
+    """A loader is asked for one of the issuers that cookies name, the newest that it is not known of; then for more.
+
+    Nothing is said of the others before it was asked for each of them.
+    """
     asked_for: list[str] = []
     tenants = world.tenants(load_by_issuer=lambda issuer: asked_for.append(issuer))
     cookies = {
         f"__session_{at:08}": token_of(fakes["acme"], iss=f"https://a{at}.example", iat=NOW + at % 7) for at in range(8)
     }
 
+    for count in range(1, 8):
+        with pytest.raises(TenantUnavailable):
+            tenants.authenticate_request(request_with(cookies))
+        assert count == len(asked_for)
     assert (None, UNKNOWN) == verdict(tenants.authenticate_request(request_with(cookies)))
-    assert ["https://a6.example"] == asked_for
+    assert "https://a6.example" == asked_for[0]
+    assert 8 == len(set(asked_for)) == len(asked_for)
 
 
 # Any combination of cookies, compared with clients of each instance alone.
