@@ -117,10 +117,9 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
         from clerk_ext.pools import Clients
 
         self._clients: Clients = Clients(transport)
-        self._pools: dict[_Place, Pool] = {}
         self._open(
             configs,
-            self._verifier,
+            _Verifiers(self._clients),
             clerk_of,
             loaders=Loaders(load_by_name, load_by_issuer, load_timeout),
             resolver=resolver,
@@ -133,16 +132,6 @@ class Tenants(TenantsDoor[Verifier, Clerk]):
             ),
             monotonic=monotonic,
         )
-
-    def _verifier(self, judge: Judge) -> Verifier:
-        place = _Place.of(judge.config)
-        pool = self._pools.get(place)
-        if pool is None:
-            from clerk_ext.pools import Pool
-
-            pool = Pool(self._clients, in_turns=True, **attrs.asdict(place))
-            self._pools[place] = pool
-        return Verifier(judge, pool)
 
     @classmethod
     def from_toml(
@@ -423,11 +412,10 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         from clerk_ext.pools import AsyncClients
 
         self._clients: AsyncClients = AsyncClients(transport)
-        self._pools: dict[_Place, AsyncPool] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself refers to its tasks weakly
         self._open(
             configs,
-            self._verifier,
+            _AsyncVerifiers(self._clients),
             async_clerk_of,
             loaders=Loaders(load_by_name, load_by_issuer, load_timeout),
             resolver=resolver,
@@ -440,16 +428,6 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
             ),
             monotonic=monotonic,
         )
-
-    def _verifier(self, judge: Judge) -> AsyncVerifier:
-        place = _Place.of(judge.config)
-        pool = self._pools.get(place)
-        if pool is None:
-            from clerk_ext.pools import AsyncPool
-
-            pool = AsyncPool(self._clients, in_turns=True, **attrs.asdict(place))
-            self._pools[place] = pool
-        return AsyncVerifier(judge, pool)
 
     @classmethod
     def from_toml(
@@ -614,6 +592,42 @@ class _Place:
 
         parts = urlsplit(config.api_url)
         return cls(f"{parts.scheme}://{parts.netloc.lower()}", KEYS, config.clock, config.monotonic)
+
+
+class _Verifiers:
+    """Makes the verifier of a tenant. Not a method of `Tenants`, whom its registry would then keep alive."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._pools: dict[_Place, Pool] = {}
+
+    def __call__(self, judge: Judge) -> Verifier:
+        """Make it."""
+        place = _Place.of(judge.config)
+        pool = self._pools.get(place)
+        if pool is None:
+            from clerk_ext.pools import Pool
+
+            pool = self._pools[place] = Pool(self._clients, in_turns=True, **attrs.asdict(place))
+        return Verifier(judge, pool)
+
+
+class _AsyncVerifiers:
+    """See `_Verifiers`."""
+
+    def __init__(self, clients: AsyncClients) -> None:
+        self._clients = clients
+        self._pools: dict[_Place, AsyncPool] = {}
+
+    def __call__(self, judge: Judge) -> AsyncVerifier:
+        """Make it."""
+        place = _Place.of(judge.config)
+        pool = self._pools.get(place)
+        if pool is None:
+            from clerk_ext.pools import AsyncPool
+
+            pool = self._pools[place] = AsyncPool(self._clients, in_turns=True, **attrs.asdict(place))
+        return AsyncVerifier(judge, pool)
 
 
 def _checked_concurrency(concurrency: object) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from typing import TYPE_CHECKING, Any, Final
+import weakref
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
@@ -270,3 +272,23 @@ def test_stats(tenants: Tenants, fakes: Fakes) -> None:
     assert {"token-invalid-signature": 1} == stats.tenants["globex"].refused
     assert {"tenant-unknown": 1, "token-invalid": 1} == stats.refused
     assert (0, {}, 1, 2) == (stats.unavailable, stats.loads, stats.remembered, stats.keys)
+
+
+@pytest.mark.parametrize("kind", [Tenants, AsyncTenants])
+def test_freed_at_once(kind: type[Tenants | AsyncTenants], fakes: dict[str, FakeClerk]) -> None:
+    """Tenants that nobody refers to any more are gone without the garbage collector, and with them what they held."""
+    transport = FakeTransport(*fakes.values())
+    held = weakref.ref(transport)
+    tenants = kind([fake.config() for fake in fakes.values()], transport=cast("Any", transport))
+    assert "acme" == tenants["acme"].config.name
+    del transport
+    alive = held() is not None
+    gc.disable()
+    try:
+        del tenants
+        left = held()
+    finally:
+        gc.enable()
+
+    assert alive
+    assert None is left
