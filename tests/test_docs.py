@@ -46,7 +46,7 @@ def test_readme_block_without_an_account_runs_as_it_stands(capsys: pytest.Captur
 
 def test_readme_block_of_requests_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     """The example of authenticate_request and explain_token prints what the text below it says."""
-    exec(BLOCKS[3], {})
+    exec(BLOCKS[4], {})
 
     printed = capsys.readouterr().out
     assert printed.startswith("signed-out {'x-clerk-auth-status': 'signed-out', ")
@@ -56,7 +56,7 @@ def test_readme_block_of_requests_runs_as_it_stands(capsys: pytest.CaptureFixtur
 
 def test_readme_block_of_tenants_runs_as_it_stands() -> None:
     """The example of many instances needs nothing filled in."""
-    exec(BLOCKS[4], {})
+    exec(BLOCKS[5], {})
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -89,7 +89,7 @@ def test_readme_block_of_the_endpoints_runs() -> None:
     fake = FakeClerk("acme")
     fake.add_template("hasura")
     user = fake.add_user()
-    block = re.sub(r"sess_…", lambda _: fake.create_session(user).id, BLOCKS[2].replace("user_…", user.id))
+    block = re.sub(r"sess_…", lambda _: fake.create_session(user).id, BLOCKS[3].replace("user_…", user.id))
 
     with clerk_ext.Clerk(
         fake.config(authorized_parties=["https://app.example.com"]), transport=FakeTransport(fake)

@@ -1,4 +1,4 @@
-"""Build the wheel, install it into an empty environment, and run the README's lines there: `make check-wheel`."""
+"""Build the wheel, install it into an empty environment, run the README's lines and tests there: `make check-wheel`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+SECTION = "## Without an account"
 PACKAGES = {"clerk_ext", "clerk_sessions_api"}
 TYPED = {"clerk_ext/py.typed", "clerk_sessions_api/py.typed"}
+EVERY_NAME = """
+import clerk_ext, clerk_ext.testing
+for package in (clerk_ext, clerk_ext.testing):
+    for name in package.__all__:
+        getattr(package, name)
+"""
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> None:
@@ -31,10 +39,20 @@ def check_contents(wheel: Path) -> None:
         sys.exit(f"{wheel.name}: holds {sorted(top)}, and of {sorted(TYPED)} only {sorted(TYPED & names)}")
 
 
+def examples(readme: str) -> tuple[str, str]:
+    """Return the lines that the README says run as they stand, and its test file."""
+    section = readme.partition(f"\n{SECTION}\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    lines = [block for block in blocks if "def test_" not in block]
+    tests = [block for block in blocks if "def test_" in block]
+    if len(lines) != 1 or len(tests) != 1:
+        sys.exit(f"README.md: '{SECTION}' has {len(lines)} blocks of lines and {len(tests)} of tests, not one of each")
+    return lines[0], tests[0]
+
+
 def main() -> int:
     """Build, install, run."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    as_it_stands = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)[1]
+    lines, tests = examples(README.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
@@ -42,11 +60,17 @@ def main() -> int:
         check_contents(wheel)
         venv.create(folder / "venv", with_pip=True)
         python = folder / "venv" / "bin" / "python"
-        run(python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-c", ROOT / "constraints.txt", wheel)
-        (folder / "lines.py").write_text(as_it_stands, "utf-8")
+        install = (python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "-c", ROOT / "constraints.txt")
+        run(*install, wheel)
+        (folder / "lines.py").write_text(lines, "utf-8")
         run(python, "-W", "error", folder / "lines.py", cwd=folder)
-        run(python, "-c", "import clerk_ext\nfor name in clerk_ext.__all__: getattr(clerk_ext, name)", cwd=folder)
-    print(f"{wheel.name} installs into an empty environment and runs the README's lines.")
+        run(python, "-c", EVERY_NAME, cwd=folder)
+        run(*install, "pytest")
+        project = folder / "project"
+        project.mkdir()
+        (project / "test_readme.py").write_text(tests, "utf-8")
+        run(python, "-m", "pytest", "-W", "error", cwd=project)
+    print(f"{wheel.name} installs into an empty environment and runs the README's lines and its tests.")
     return 0
 
 

@@ -1,16 +1,16 @@
-"""Fixtures for pytest, found through an entry point. Nothing is imported before a test asks for one of them."""
+"""Fixtures for pytest, found through an entry point. Nothing heavy is imported before a test asks for one of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from clerk_ext import AsyncClerk, Clerk, Tenants
-    from clerk_ext.testing import FakeClerk
+    from clerk_ext.testing import FakeClerk, FakeOrganization, FakeUser
 
 
 @pytest.fixture
@@ -19,6 +19,14 @@ def clerk_fake() -> FakeClerk:
     from clerk_ext.testing import FakeClerk
 
     return FakeClerk("test")
+
+
+@pytest.fixture
+def clerk_fake_other(clerk_fake: FakeClerk) -> FakeClerk:
+    """A second fake Clerk instance, on the clock of ``clerk_fake``."""
+    from clerk_ext.testing import FakeClerk
+
+    return FakeClerk("other", clock=clerk_fake.clock)
 
 
 @pytest.fixture
@@ -41,13 +49,13 @@ def clerk_async(clerk_fake: FakeClerk) -> AsyncClerk:
 
 
 @pytest.fixture
-def clerk_tenants(clerk_fake: FakeClerk) -> Iterator[Tenants]:
-    """`Tenants` of two fake instances, in-process: ``test``, which is ``clerk_fake``, and ``other``."""
+def clerk_tenants(clerk_fake: FakeClerk, clerk_fake_other: FakeClerk) -> Iterator[Tenants]:
+    """`Tenants` of two fake instances, in-process: ``test``, ``clerk_fake``, and ``other``, ``clerk_fake_other``."""
     from clerk_ext import Tenants
-    from clerk_ext.testing import FakeClerk, FakeTransport
+    from clerk_ext.testing import FakeTransport
 
-    other = FakeClerk("other", clock=clerk_fake.clock)
-    with Tenants([clerk_fake.config(), other.config()], transport=FakeTransport(clerk_fake, other)) as tenants:
+    fakes = [clerk_fake, clerk_fake_other]
+    with Tenants([fake.config() for fake in fakes], transport=FakeTransport(*fakes)) as tenants:
         yield tenants
 
 
@@ -55,12 +63,21 @@ def clerk_tenants(clerk_fake: FakeClerk) -> Iterator[Tenants]:
 def clerk_token(clerk_fake: FakeClerk) -> Callable[..., str]:
     """Makes session tokens of a signed-in user: ``clerk_token()``, ``clerk_token(azp="https://app.example.com")``.
 
-    Any claim can be given by its name, and left out by ``FakeClerk.REMOVE``; ``user`` and ``organization`` are those
-    of the instance, ``expires_in`` counts seconds from now.
+    Any claim can be given by its name, or in a mapping if its name is no Python name, and left out by
+    ``FakeClerk.REMOVE``. A ``user`` and an ``organization`` are those of the instance, the user a new one if none is
+    given; ``expires_in`` counts seconds from now.
     """
 
-    def make(*, user: Any = None, organization: Any = None, expires_in: float = 60, **claims: object) -> str:
+    def make(
+        claims: Mapping[str, object] | None = None,
+        /,
+        *,
+        user: FakeUser | None = None,
+        organization: FakeOrganization | None = None,
+        expires_in: float = 60,
+        **named: object,
+    ) -> str:
         session = clerk_fake.create_session(user or clerk_fake.add_user(), organization=organization)
-        return clerk_fake.session_token(session, expires_in=expires_in, claims=claims)
+        return clerk_fake.session_token(session, expires_in=expires_in, claims={**(claims or {}), **named})
 
     return make
