@@ -16,44 +16,76 @@ from .server import FakeServer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_DESCRIPTION = "Serve fake Clerk instances on this machine, each at a port of its own, until Ctrl-C."
+_EPILOG = (
+    "Prints what to put in the environment of an application, as lines for a shell. Each address shows a page in a "
+    "browser: users, sessions, recent requests, and buttons to sign in, revoke and rotate the key. All is in memory."
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted; what to put in the environment is printed when the servers are ready."""
-    parser = argparse.ArgumentParser(prog="python -m clerk_ext.testing", description=__doc__)
-    parser.add_argument("slugs", nargs="*", default=["example"], metavar="SLUG", help="an instance; example if none")
-    parser.add_argument("--port", type=int, default=0, help="of the first one, the others follow; free ones if 0")
-    parser.add_argument("--production", action="store_true", help="make them production instances")
+    """Serve until interrupted; what to put in the environment is printed when the servers are ready.
+
+    Args:
+        arguments: Those of the command line if None.
+
+    Returns:
+        The exit code: 0, or 1 where an instance cannot be served.
+    """
+    parser = argparse.ArgumentParser(prog="python -m clerk_ext.testing", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument(
+        "slugs",
+        nargs="*",
+        default=["example"],
+        metavar="SLUG",
+        help="names an instance: lower-case letters, digits, hyphens (example)",
+    )
+    parser.add_argument("--port", type=int, default=0, help="of the first; the others follow (any that are free)")
+    parser.add_argument("--production", action="store_true", help="make them production instances, not development")
     given = parser.parse_args(arguments)
-    environment = "production" if given.production else "development"
+    slugs = list(dict.fromkeys(given.slugs))
+    if given.port and not 1 <= given.port <= 65_536 - len(slugs):
+        parser.error(f"argument --port: must be 1 to {65_536 - len(slugs)}, or 0 for any that are free")
     stopped = threading.Event()
 
     def stop(_number: int, _frame: object) -> None:
         stopped.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    try:
-        with ExitStack() as stack:
-            for place, slug in enumerate(dict.fromkeys(given.slugs)):
-                fake = FakeClerk(slug, environment=environment)
-                port = given.port + place if given.port else 0
-                server = stack.enter_context(FakeServer(fake, port=port, page=True))
-                _say(server)
-            print("Ctrl-C ends it.", flush=True)
-            stopped.wait()
-    except (OSError, ValueError) as failure:  # a port that is taken, a slug that is none
-        print(f"{parser.prog}: {failure}", file=sys.stderr)
-        return 1
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, stop))
+        servers: list[FakeServer] = []
+        siblings: dict[str, str] = {}
+        for port, slug in enumerate(slugs, given.port):
+            try:
+                fake = FakeClerk(slug, environment="production" if given.production else "development")
+            except ValueError as fault:
+                return _failed(parser, f"{slug!r}: {fault}")
+            server = FakeServer(fake, port=port if given.port else 0, page=True, siblings=siblings)
+            try:
+                stack.enter_context(server)
+            except OSError as fault:
+                return _failed(parser, f"port {port}: {fault.strerror}")
+            servers.append(server)
+            siblings[slug] = server.url
+        for server in servers:
+            _say(server)
+        print("# Ready; Ctrl-C ends it.", flush=True)
+        while not stopped.wait(1):  # without a time limit, no signal would come through on Windows
+            pass
     return 0
 
 
+def _failed(parser: argparse.ArgumentParser, message: str) -> int:
+    print(f"{parser.prog}: {message}", file=sys.stderr)
+    return 1
+
+
 def _say(server: FakeServer) -> None:
-    fake = server.fake
-    print(f"# {fake.slug}: {server.url} (open it in a browser)")
-    for name, value in page.environment(fake, server.url).items():
-        print(f'export {name}="{value}"')
-    print(f"# in Python: {_config(server)}")
-    print()
+    # Comments for the shell, so that all of it can be a file that a shell reads.
+    print(f"# {server.fake.slug}: open {server.url} in a browser")
+    print(page.exports(server.fake, server.url))
+    print(f"# in Python: {_config(server)}\n")
 
 
 def _config(server: FakeServer) -> str:

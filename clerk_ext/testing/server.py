@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from . import page
 from .exchange import FakeRequest, FakeResponse, FaultError
+from .state import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from clerk_ext.config import ClerkConfig
@@ -36,7 +38,8 @@ class FakeServer:
         fake: The instance.
         host: The IPv4 address to listen at.
         port: The port; 0 takes a free one.
-        page: Whether ``/`` shows a page for people, with buttons.
+        page: Whether ``/`` shows a page for people, with buttons. It answers under ``localhost`` and addresses only.
+        siblings: The addresses of instances that the page links to, by slug; may change while it runs.
 
     Raises:
         OSError: On entering: the port cannot be had.
@@ -45,16 +48,24 @@ class FakeServer:
             block itself failed.
     """
 
-    def __init__(self, fake: FakeClerk, host: str = "127.0.0.1", port: int = 0, *, page: bool = False) -> None:
+    def __init__(
+        self,
+        fake: FakeClerk,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        page: bool = False,
+        siblings: Mapping[str, str] = NOTHING,
+    ) -> None:
         self.fake = fake
-        self._page = page
+        self._siblings = siblings if page else None
         self._address = (host, port)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         """Listen; requests are answered from now on."""
-        server = self._server = _Server(self._address, self.fake, has_page=self._page)
+        server = self._server = _Server(self._address, self.fake, self._siblings)
         self._thread = threading.Thread(
             target=server.serve_forever,
             args=(_SHUTDOWN_POLL,),
@@ -112,13 +123,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], fake: FakeClerk, *, has_page: bool) -> None:
-        super().__init__(address, _Handler)
+    def __init__(self, address: tuple[str, int], fake: FakeClerk, siblings: Mapping[str, str] | None) -> None:
         self.fake = fake
-        self.has_page = has_page
+        self.siblings = siblings
+        """What the page links to; None without a page."""
         self.failures: list[BaseException] = []
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
+        # Last: it closes itself, and so needs the rest, where the port cannot be had.
+        super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
         """Bind without asking the name service for this machine's name, which may take seconds."""
@@ -179,12 +192,12 @@ class _Handler(BaseHTTPRequestHandler):
             return fault.response(trace_id="unread")
         request = FakeRequest(self.command, self._target(), self.headers.items(), body)
         server = cast(_Server, self.server)
-        if server.has_page:
-            shown = page.answer(server.fake, request, f"http://{self.headers.get('host', '')}")
-            if shown is not None:
-                return shown
         try:
-            return server.fake.handle(request)
+            shown = None
+            if server.siblings is not None:
+                address = f"http://{server.server_name}:{server.server_port}"
+                shown = page.answer(server.fake, request, address, server.siblings)
+            return shown or server.fake.handle(request)
         except BaseException as failure:  # noqa: BLE001 - raised again when the server stops; pytest.fail is one
             server.failures.append(failure)
             return FaultError(500, "internal_clerk_error", "on_exchange failed").response("failed")
