@@ -9,13 +9,15 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := build/bench-venv
+CONFORMANCE := build/conformance-venv
+CONFORMANCE_NODE := build/conformance-node
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
 # Published specifications to compare with, where they are at hand; nothing of them is part of the project.
 UPSTREAM_DIR ?= ../shared/upstream
 ARGS ?=
 
 .PHONY: help setup demo test cov check fmt fmt-check lint types layers generate check-generated spec-diff check-spec \
-	docs check-wheel bench build clean
+	docs check-wheel conformance bench build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -44,7 +46,7 @@ test: $(VENV)/.dev  ## Run the tests; ARGS= passes arguments to pytest
 cov: $(VENV)/.dev  ## Run the tests and show which branches of clerk_ext they miss
 	@$(BIN)/python -m pytest -p no:clerk -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-check: fmt-check lint types layers check-generated check-spec docs check-wheel test  ## Everything that CI runs
+check: fmt-check lint types layers check-generated check-spec docs check-wheel conformance test  ## Everything that CI runs
 
 fmt: $(VENV)/.dev  ## Format the code
 	@$(BIN)/ruff format .
@@ -86,6 +88,25 @@ docs: $(VENV)/.dev  ## Check the documentation: code in it runs, links lead some
 
 check-wheel: $(VENV)/.dev  ## Install the wheel into an empty environment and run the README's lines there
 	@$(BIN)/python tools/check_wheel.py
+
+$(CONFORMANCE)/.done: pyproject.toml constraints.txt conformance/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv $(CONFORMANCE)
+	@$(CONFORMANCE)/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt hatchling editables
+	@$(CONFORMANCE)/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt --no-build-isolation \
+		-r conformance/requirements.txt -e .
+	@touch $@
+
+# No lock file: it would record download addresses. Without Node or npm nothing is made, and its cases are skipped.
+$(CONFORMANCE_NODE)/.done: conformance/node/package.json
+	@if command -v node >/dev/null && command -v npm >/dev/null; then \
+		rm -rf $(CONFORMANCE_NODE) && mkdir -p $(CONFORMANCE_NODE) && cp $< $(CONFORMANCE_NODE)/ && \
+		(cd $(CONFORMANCE_NODE) && npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts) && \
+		touch $@; \
+	fi
+
+conformance: $(CONFORMANCE)/.done $(CONFORMANCE_NODE)/.done  ## Run clients that we did not write against the fake instance
+	@$(CONFORMANCE)/bin/python -m pytest -c conformance/pytest.ini conformance $(ARGS)
 
 $(BENCH)/.done: pyproject.toml constraints.txt benchmarks/requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say make PYTHON=/path/to/python"; exit 1; }

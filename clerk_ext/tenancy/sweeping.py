@@ -111,6 +111,7 @@ def _drive(clerk: Clerk, steps: Steps, paces: Paces, sweeping: Sweep, stopped: t
                 continue
             if stopped.wait(paces.reserve(config)) or sweeping.is_stopped:
                 return False
+            answer: Found | ClerkError | None
             try:
                 answer = _answer_of(step, pool.call(call), note)
             except APIError as failure:
@@ -175,6 +176,7 @@ async def _drive_async(clerk: AsyncClerk, steps: Steps, paces: Paces, sweeping: 
             await asyncio.sleep(paces.reserve(config))
             if sweeping.is_stopped:
                 return False
+            answer: Found | ClerkError | None
             try:
                 answer = _answer_of(step, await pool.call(call), note)
             except APIError as failure:

@@ -261,6 +261,8 @@ def _lifetime(call: Call) -> int | None:
     lifetime: object = call.json_object().get("expires_in_seconds")
     if lifetime is None:
         return None
+    if isinstance(lifetime, float) and lifetime.is_integer():
+        lifetime = int(lifetime)  # 90.0 is an integer in JSON Schema
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
         raise _wrong_type("expires_in_seconds", "must be an integer or null")
     if not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:

@@ -6,6 +6,7 @@ import base64
 import time
 import weakref
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from . import api, refresh, tokens, webhooks
@@ -15,7 +16,7 @@ from .state import NOTHING, InstanceState
 from .trouble import Troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from clerk_ext.config import ClerkConfig
 
@@ -82,8 +83,8 @@ class FakeClerk(InstanceState):
         self.webhook_secret: str = webhooks.secret_of(slug, environment)
         self.webhooks: list[FakeWebhook] = []
         self._deliveries = webhooks.Deliveries()
-        self._untold: deque[FakeWebhook] = deque()
-        self._handling = 0
+        self._untold: list[FakeWebhook] = []
+        self._depth = 0
         self._exchanges: deque[tuple[FakeRequest, int]] = deque(maxlen=REQUESTS_KEPT)
         self._keys = KeyRing(self.instance_id)
         self._consumed: set[str] = set()
@@ -164,23 +165,37 @@ class FakeClerk(InstanceState):
         Raises:
             ValueError: The user is of another instance, or no member of the organisation.
         """
+        since = int(self.own_clock())  # it comes from where the token comes from, and is never younger
         session = self.create_session(user or self.add_user(), organization=organization, status=status, actor=actor)
         token = self.session_token(session, azp=azp, claims=claims)
-        since = str(session.created_at // 1000)
+        return FakeSignIn(
+            session=session,
+            token=token,
+            cookies=self.cookies(session, token, since),
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+    def cookies(self, session: FakeSession, token: str, since: int) -> dict[str, str]:
+        """Return the cookies that Clerk's frontend leaves on the application's host, plain and suffixed.
+
+        Args:
+            session: The session.
+            token: Its token.
+            since: Unix seconds of the sign-in.
+        """
+        values = {"__session": token, "__client_uat": str(since)}
+        if self.environment == "development":  # where no cookie is shared with the Frontend API
+            values["__clerk_db_jwt"] = make_id("dvb_", self.slug, session.client_id)
         suffix = refresh.cookie_suffix(self.publishable_key)
-        cookies = {
-            name + end: value
-            for end in ("", f"_{suffix}")
-            for name, value in (("__session", token), ("__client_uat", since))
-        }
-        return FakeSignIn(session=session, token=token, cookies=cookies, headers={"Authorization": f"Bearer {token}"})
+        return {name + end: value for end in ("", f"_{suffix}") for name, value in values.items()}
 
     def send_webhooks_to(self, target: Target) -> None:
         """Tell *target* of each session event from now on, signed with ``webhook_secret``.
 
         Args:
             target: A URL, which gets a POST, in the background; or a function, which is called with the
-                ``FakeWebhook`` before the request or the call that caused it is done.
+                ``FakeWebhook`` before the request or the call that caused it is done. What it raises goes to
+                whoever caused it, once every other target has been told.
 
         Raises:
             TypeError: It is neither a URL nor a function.
@@ -192,36 +207,43 @@ class FakeClerk(InstanceState):
         """Wait until every message to a URL is delivered.
 
         Raises:
-            RuntimeError: One was not taken with a 2xx status, or it took longer than *timeout* seconds.
+            RuntimeError: One was not taken with a 2xx status, which is told once, or it took longer than *timeout*
+                seconds.
         """
         if not self._deliveries.wait(timeout):
             raise RuntimeError(f"webhooks: not delivered within {timeout:g} s")
         if self._deliveries.failures:
             raise RuntimeError(f"webhooks: {self._deliveries.failures.pop(0)}")
 
-    def _announce(self, event: Event, session: FakeSession) -> None:
-        with self._lock:
-            webhook = webhooks.message(
-                event,
-                session,
-                instance_id=self.instance_id,
-                message_id=self.new_id("msg_"),
-                now=self.clock(),
-                secret=self.webhook_secret,
-            )
-            self.webhooks.append(webhook)
-            _forget_old(self.webhooks)
-            self._untold.append(webhook)
-        self._tell()
+    @contextmanager
+    def _change(self) -> Generator[None, None, None]:
+        """As a change of the state; then, without the lock, its own thread tells what was announced.
 
-    def _tell(self) -> None:
-        """Deliver what is untold, unless a request is being answered: its lock must not be held by who is told."""
+        Who is told may ask the instance over HTTP, where another thread answers, which needs the lock.
+        """
         with self._lock:
-            if self._handling:
-                return
-            untold, self._untold = self._untold, deque()
-        for webhook in untold:
-            self._deliveries.send(webhook)
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                untold: list[FakeWebhook] = []
+                if not self._depth:
+                    untold, self._untold = self._untold, untold
+        self._deliveries.send(untold)
+
+    def _announce(self, event: Event, session: FakeSession) -> None:
+        webhook = webhooks.message(
+            event,
+            session,
+            instance_id=self.instance_id,
+            message_id=self.new_id("msg_"),
+            now=self.clock(),
+            secret=self.webhook_secret,
+        )
+        self.webhooks.append(webhook)
+        _forget_old(self.webhooks)
+        self._untold.append(webhook)
 
     def session_token(
         self,
@@ -293,9 +315,10 @@ class FakeClerk(InstanceState):
             azp=azp,
             token_id=self.new_id("")[:20],
         )
-        if isinstance(template.signing_key, str):
+        signer = key or template.signing_key
+        if isinstance(signer, str):
             header = {"alg": "HS256", **header}
-        return self._mint(tokens.TEMPLATE_CATEGORY, minted, claims, header, key or template.signing_key)
+        return self._mint(tokens.TEMPLATE_CATEGORY, minted, claims, header, signer)
 
     def sign(self, header: object, payload: object, key: SigningKey | None = None) -> str:
         """Sign anything: bytes as they are, any other value as JSON. The signature is always RS256.
@@ -338,20 +361,16 @@ class FakeClerk(InstanceState):
         """Answer a request to the Backend API or the Frontend API, without any I/O.
 
         Returns:
-            What Clerk would answer. A request that makes no sense has an error for its answer; nothing is
-            raised but what the functions in ``on_exchange`` raise.
+            What Clerk would answer, after the trouble on command. A request that makes no sense has an error for
+            its answer; nothing is raised but what functions raise that ``on_exchange`` has or webhooks go to.
         """
-        with self._lock:
+        with self._change():
             self.requests.append(request)
             _forget_old(self.requests)
-            self._handling += 1
-            try:
-                response = api.answer(self, request, trace_id=self.new_id("")[:24])
-            finally:
-                self._handling -= 1
-        self._tell()
-        response = self.trouble.spoil(api.operation_of(request), response)
-        self._exchanges.append((request, response.status))
+            response = self.trouble.spoil(
+                api.operation_of(request), lambda: api.answer(self, request, trace_id=self.new_id("")[:24])
+            )
+            self._exchanges.append((request, response.status))
         for watch in self.on_exchange:
             watch(request, response)
         return response

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, quote
 
 import attrs
 
-from . import refresh
 from .api import JWKS_PATH, operation_of
 from .exchange import FakeResponse
 from .state import NOTHING
@@ -195,6 +194,7 @@ def _token(visit: _Visit) -> FakeResponse:
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     # The cookie tells since when somebody is signed in: no token is older, by whichever clock it was made.
     since = min(session.created_at // 1000, claims["iat"])
+    cookies = "; ".join(f"{name}={value}" for name, value in fake.cookies(session, token, since).items())
     back = "/" + (f"?origin={quote(origin, safe='')}" if origin else "")
     return _html(
         200,
@@ -204,17 +204,10 @@ def _token(visit: _Visit) -> FakeResponse:
             f"<a class=button href='{escape(back)}'>Back to {escape(fake.slug)}</a></div>"
             "<p class=soft>The token is good for a minute. Load this page again for the next one.</p>"
             f"{_block('For an API', f'Authorization: Bearer {token}')}"
-            f"{_block('For a page: the cookies of your application', _cookies(fake, token, since))}"
+            f"{_block('For a page: the cookies of your application', f'Cookie: {cookies}')}"
             f"{_block('What the token says', _members(claims))}",
         ),
     )
-
-
-def _cookies(fake: FakeClerk, token: str, since: int) -> str:
-    names = {"__session": token, "__client_uat": str(since)}
-    suffix = refresh.cookie_suffix(fake.publishable_key)
-    pairs = [f"{name}{end}={value}" for end in ("", f"_{suffix}") for name, value in names.items()]
-    return "Cookie: " + "; ".join(pairs)
 
 
 def _page(visit: _Visit) -> FakeResponse:

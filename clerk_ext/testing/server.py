@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import http
+import http.client
 import socket
 import socketserver
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
@@ -130,6 +129,7 @@ class _Server(ThreadingHTTPServer):
         self.failures: list[BaseException] = []
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
+        self.stopping = threading.Event()
         # Last: it closes itself, and so needs the rest, where the port cannot be had.
         super().__init__(address, _Handler)
 
@@ -147,6 +147,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         """Close the listener and every connection, and wait for their threads."""
+        self.stopping.set()
         super().server_close()
         with self._open_lock:
             connections = dict(self._open)
@@ -224,12 +225,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: FakeResponse) -> None:
         if response.delay:
-            time.sleep(response.delay)
+            cast(_Server, self.server).stopping.wait(response.delay)
         if response.ending != "whole":
             self.close_connection = True
         if response.ending == "none":
             return
-        head = [f"HTTP/1.1 {response.status} {http.HTTPStatus(response.status).phrase}"]
+        head = [f"HTTP/1.1 {response.status} {http.client.responses.get(response.status, '')}"]
         head += [f"{name}: {value}" for name, value in response.headers]
         head.append(f"Content-Length: {len(response.body)}")
         head.append(f"Connection: {'close' if self.close_connection else 'keep-alive'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_args
 
@@ -23,7 +24,7 @@ from .tokens import RESERVED_CLAIMS
 from .webhooks import BY_STATUS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from .keys import SigningKey
     from .webhooks import Event
@@ -94,8 +95,14 @@ class InstanceState:
         """Return the time by which tokens are made: ahead of ``clock`` by ``skew`` seconds, as a clock that is off."""
         return self.clock() + self.skew
 
+    @contextmanager
+    def _change(self) -> Generator[None, None, None]:
+        """Keep every other thread away from a change and from what is announced of it."""
+        with self._lock:
+            yield
+
     def _announce(self, event: Event, session: FakeSession) -> None:
-        """Tell whoever listens that something happened to a session."""
+        """Tell whoever listens that something happened to a session, once the change that it is part of is done."""
 
     def add_user(
         self, user_id: str | None = None, *, features: Iterable[str] = (), plan: str | None = None
@@ -175,10 +182,13 @@ class InstanceState:
             signing_key: Signs in place of the instance's key: a ``SigningKey`` with RS256, a secret text with HS256.
 
         Raises:
-            ValueError: There is such a template, a claim is one that Clerk sets, or a number is out of range.
+            ValueError: There is such a template, a claim is one that Clerk sets, a number is out of range, or the
+                secret text is empty.
         """
         if reserved := sorted(RESERVED_CLAIMS.intersection(claims)):
             raise ValueError(f"claims: Clerk itself sets {', '.join(reserved)}; leave out what it sets")
+        if signing_key == "":
+            raise ValueError("signing_key: is empty; anybody could sign with that")
         if not MIN_LIFETIME <= lifetime <= MAX_LIFETIME:
             raise ValueError(f"lifetime: must be {MIN_LIFETIME} to {MAX_LIFETIME} seconds")
         if not 0 <= clock_skew <= 300:
@@ -213,13 +223,13 @@ class InstanceState:
         """
         outstanding = tuple(tasks)
         _check_status(status)
-        with self._lock:
+        with self._change():
             session = self._open_session(user, organization, client_id)
             session.status = status
             session.actor = actor
             session.tasks = outstanding or (("choose-organization",) if status == "pending" else ())
             session.activity_id = self.new_id("sess_activity_")
-        self._announce("session.pending" if status == "pending" else "session.created", session)
+            self._announce("session.pending" if status == "pending" else "session.created", session)
         return session
 
     def open_session(
@@ -230,8 +240,9 @@ class InstanceState:
         Raises:
             ValueError: The user is of another instance, or no member of the organisation.
         """
-        session = self._open_session(user, organization, client_id)
-        self._announce("session.created", session)
+        with self._change():
+            session = self._open_session(user, organization, client_id)
+            self._announce("session.created", session)
         return session
 
     def _open_session(
@@ -267,13 +278,13 @@ class InstanceState:
             ValueError: The status is not one of Clerk's.
         """
         _check_status(status)
-        with self._lock:
+        event = BY_STATUS.get(status)
+        with self._change():
             changed = session.status != status
             session.status = status
             session.updated_at = self._milliseconds()
-        event = BY_STATUS.get(status)
-        if changed and event is not None:
-            self._announce(event, session)
+            if changed and event is not None:
+                self._announce(event, session)
 
     def revoke(self, session: FakeSession) -> None:
         """End a session as the application would: the API gives no further token for it."""

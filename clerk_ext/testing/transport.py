@@ -49,8 +49,9 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """
         request.read()
         answer = self._answer(request)
-        if answer.delay:
-            time.sleep(answer.delay)
+        delay = _delay(answer, request)
+        if delay:
+            time.sleep(delay)
         return _arrived(answer, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -61,8 +62,9 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """
         await request.aread()
         answer = self._answer(request)
-        if answer.delay:
-            await asyncio.sleep(answer.delay)
+        delay = _delay(answer, request)
+        if delay:
+            await asyncio.sleep(delay)
         return _arrived(answer, request)
 
     def _answer(self, request: httpx.Request) -> FakeResponse:
@@ -96,9 +98,21 @@ class _Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield piece
 
 
+def _patience(request: httpx.Request) -> float:
+    """Seconds that the client waits for an answer."""
+    patience: float | None = request.extensions.get("timeout", {}).get("read")
+    return float("inf") if patience is None else patience
+
+
+def _delay(answer: FakeResponse, request: httpx.Request) -> float:
+    return min(answer.delay, _patience(request))
+
+
 def _arrived(answer: FakeResponse, request: httpx.Request) -> httpx.Response:
     """An answer as it comes out of the wire."""
     headers = list(answer.headers)
+    if answer.delay > _patience(request):
+        raise httpx.ReadTimeout("the fake instance is slow", request=request)
     if answer.ending == "none":
         raise httpx.ConnectError("the fake instance has an outage", request=request)
     if answer.ending == "cut":

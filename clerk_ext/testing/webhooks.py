@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import http.client
 import json
-import queue
 import threading
-import urllib.error
-import urllib.request
+from collections import deque
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .records import FakeSession
 
@@ -108,11 +109,10 @@ class Deliveries:
 
     def __init__(self) -> None:
         self._targets: list[Target] = []
-        self._posts: queue.SimpleQueue[tuple[str, FakeWebhook]] = queue.SimpleQueue()
+        self._posts: deque[tuple[str, FakeWebhook]] = deque()
         self._lock = threading.Lock()
-        self._idle = threading.Condition()
-        self._waiting = 0
         self._thread: threading.Thread | None = None
+        self._is_delivering = False
         self.failures: list[str] = []
 
     def add(self, target: Target) -> None:
@@ -123,47 +123,77 @@ class Deliveries:
             ValueError: It is no http URL.
         """
         if isinstance(target, str):
-            if not target.startswith(("http://", "https://")):
+            if not _is_http_url(target):
                 raise ValueError("target: must be an http URL, or a function that takes a FakeWebhook")
         elif not callable(target):
             raise TypeError(f"target: must be a URL or a function, not {type(target).__name__}")
         with self._lock:
             self._targets.append(target)
 
-    def __bool__(self) -> bool:
-        return bool(self._targets)
-
-    def send(self, webhook: FakeWebhook) -> None:
-        """Deliver a message everywhere."""
-        for target in list(self._targets):
-            if callable(target):
-                target(webhook)
-            else:
-                self._post(target, webhook)
+    def send(self, webhooks: Iterable[FakeWebhook]) -> None:
+        """Deliver messages everywhere: whatever a function raises is raised when all have been told."""
+        with ExitStack() as stack:
+            for webhook in reversed([*webhooks]):
+                for target in reversed(self._targets):
+                    if callable(target):
+                        stack.callback(target, webhook)
+                    else:
+                        stack.callback(self._post, target, webhook)
 
     def _post(self, url: str, webhook: FakeWebhook) -> None:
-        with self._idle:
-            self._waiting += 1
-        self._posts.put((url, webhook))
         with self._lock:
-            if self._thread is None:
+            self._posts.append((url, webhook))
+            if not self._is_delivering:
                 self._thread = threading.Thread(target=self._deliver, name="fake-clerk-webhooks", daemon=True)
                 self._thread.start()
+                self._is_delivering = True
 
     def _deliver(self) -> None:
+        """Work off what there is, then end: an instance whose test is over leaves no thread."""
         while True:
-            url, webhook = self._posts.get()
-            request = urllib.request.Request(url, webhook.body, dict(webhook.headers), method="POST")  # noqa: S310
-            try:
-                with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310 - http, as checked
-                    answer.read()
-            except (OSError, urllib.error.URLError) as failure:  # a status of 400 and more is one, too
+            with self._lock:
+                if not self._posts:
+                    self._is_delivering = False
+                    return
+                url, webhook = self._posts.popleft()
+            failure = _attempt(url, webhook)
+            if failure is not None:
                 self.failures.append(f"{webhook.type} to {url}: {failure}")
-            with self._idle:
-                self._waiting -= 1
-                self._idle.notify_all()
 
     def wait(self, timeout: float) -> bool:
         """Wait until all is delivered or has failed; whether it is."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._waiting == 0, timeout)
+        with self._lock:
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an address that is none
+        return False
+
+
+def _attempt(url: str, webhook: FakeWebhook) -> str | None:
+    """Send a message, and return why it is not delivered, if it is not.
+
+    It goes straight there, past any proxy, and follows no redirect, as Svix follows none: an application that wants
+    a sign-in first has not taken it.
+    """
+    parts = urlsplit(url)
+    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    try:
+        connection = make(parts.hostname or "", parts.port, timeout=_PATIENCE)
+        try:
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", target, webhook.body, dict(webhook.headers))
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        return f"{type(failure).__name__}: {failure}"
+    return None if 200 <= status <= 299 else f"the answer was {status}"

@@ -386,7 +386,7 @@ def test_cookies_of_a_clock_that_is_off(fake: FakeClerk, browser: Browser, skew:
     header, cookies, claims = browser.page(browser.page().links["Token"]).texts["pre"].strip().split("\n", 2)
 
     assert header.startswith("Authorization: ")
-    assert json.loads(claims)["iat"] >= int(cookies.rpartition("=")[2])
+    assert json.loads(claims)["iat"] >= int(cookies.partition("__client_uat=")[2].partition(";")[0])
 
 
 def test_token_of_no_session(fake: FakeClerk, browser: Browser) -> None:
