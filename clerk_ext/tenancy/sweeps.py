@@ -272,7 +272,7 @@ class Sweep:
         done = before.sessions if before else ()
         self._sessions = [session for session in done if session.outcome in _DONE]
         self._progress = progress
-        self.is_stopped = False
+        self.is_stopped: bool = False
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

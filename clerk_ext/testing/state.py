@@ -48,7 +48,7 @@ class MovableClock:
 
     def __init__(self, base: Callable[[], float]) -> None:
         self._base = base
-        self.moved = 0.0
+        self.moved: float = 0.0
 
     def __call__(self) -> float:
         """Return the time."""
@@ -71,7 +71,7 @@ class InstanceState:
             raise ValueError("environment: must be 'development' or 'production'")
         self.slug = slug
         self.environment = environment
-        self.clock = MovableClock(clock)
+        self.clock: MovableClock = MovableClock(clock)
         self.skew: float = 0.0
         self._users: dict[str, FakeUser] = {}
         self._organizations: dict[str, FakeOrganization] = {}
