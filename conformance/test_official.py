@@ -322,6 +322,20 @@ class TestVerifyToken:
         assert fresh.session.id == security.verify_token(fresh.token, fetching)["sid"]
         assert 2 == len(fake.requests)
 
+    def test_rotation_with_overlap(self, fetching: Any, fake: FakeClerk, signed_in: FakeSignIn) -> None:
+        """Under an id of its own a new key stands beside the old one: tokens of both verify."""
+        fake.rotate_key(kid="ins_rotated")
+        for browser in (signed_in, fake.sign_in()):
+            assert browser.session.id == security.verify_token(browser.token, fetching)["sid"]
+
+    def test_rotation_with_overlap_under_one_id_misbehaves(
+        self, fetching: Any, fake: FakeClerk, signed_in: FakeSignIn
+    ) -> None:
+        """Misbehaves: of two keys under one id it finds the first one only."""
+        fake.rotate_key()
+        assert signed_in.session.id == security.verify_token(signed_in.token, fetching)["sid"]
+        assert "token-invalid-signature" == refusal(lambda: security.verify_token(fake.sign_in().token, fetching))
+
     @pytest.mark.parametrize("claim", ["exp", "sub", "sid", "iat", "nbf", "iss"])
     def test_missing_claim_misbehaves(self, verify: Verify, fake: FakeClerk, signed_in: FakeSignIn, claim: str) -> None:
         """Misbehaves: a token that never expires, or of no user, session or issuer, verifies."""

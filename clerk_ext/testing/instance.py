@@ -138,7 +138,8 @@ class FakeClerk(InstanceState):
 
         Args:
             keep_old: Whether the key set still shows the keys before it.
-            kid: The new key's id; the instance's id, as Clerk has it, if None.
+            kid: The new key's id; the instance's id, as Clerk has it, if None. Beside the old key under the same id
+                some clients, Clerk's own among them, find one of the two only.
         """
         self._keys.rotate(kid or self.instance_id, keep_old=keep_old)
 
@@ -155,7 +156,7 @@ class FakeClerk(InstanceState):
         """Sign a user in, and return what their browser brings with each request from then on.
 
         Args:
-            user: Who; a new user if None.
+            user: Who; a new user if None, who is a member of the organisation.
             organization: The active organisation; the user must be a member.
             status: The session's status.
             azp: The origin of the application's pages, as for ``session_token``.
@@ -166,7 +167,8 @@ class FakeClerk(InstanceState):
             ValueError: The user is of another instance, or no member of the organisation.
         """
         since = int(self.own_clock())  # it comes from where the token comes from, and is never younger
-        session = self.create_session(user or self.add_user(), organization=organization, status=status, actor=actor)
+        user = user or self.add_member(organization)
+        session = self.create_session(user, organization=organization, status=status, actor=actor)
         token = self.session_token(session, azp=azp, claims=claims)
         return FakeSignIn(
             session=session,

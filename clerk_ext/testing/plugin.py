@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -64,8 +64,8 @@ def clerk_token(clerk_fake: FakeClerk) -> Callable[..., str]:
     """Makes session tokens of a signed-in user: ``clerk_token()``, ``clerk_token(azp="https://app.example.com")``.
 
     Any claim can be given by its name, or in a mapping if its name is no Python name, and left out by
-    ``FakeClerk.REMOVE``. A ``user`` and an ``organization`` are those of the instance, the user a new one if none is
-    given; ``expires_in`` counts seconds from now.
+    ``FakeClerk.REMOVE``. A ``user`` and an ``organization`` are those of the instance, the user a new member if none is
+    given; ``expires_in`` counts seconds from now; ``version`` and ``header`` are those of ``session_token``.
     """
 
     def make(
@@ -75,9 +75,13 @@ def clerk_token(clerk_fake: FakeClerk) -> Callable[..., str]:
         user: FakeUser | None = None,
         organization: FakeOrganization | None = None,
         expires_in: float = 60,
+        version: Literal[1, 2] | None = None,
+        header: Mapping[str, object] | None = None,
         **named: object,
     ) -> str:
-        session = clerk_fake.create_session(user or clerk_fake.add_user(), organization=organization)
-        return clerk_fake.session_token(session, expires_in=expires_in, claims={**(claims or {}), **named})
+        session = clerk_fake.create_session(user or clerk_fake.add_member(organization), organization=organization)
+        return clerk_fake.session_token(
+            session, version=version, expires_in=expires_in, claims={**(claims or {}), **named}, header=header or {}
+        )
 
     return make

@@ -116,6 +116,17 @@ class InstanceState:
             user = FakeUser(user_id or self.new_id("user_"), _features(features), _plan(plan))
             return _add(self._users, user.id, user, "user_id")
 
+    def add_member(self, organization: FakeOrganization | None = None) -> FakeUser:
+        """Add a user and, where there is one, make them a member of the organisation, with the default role.
+
+        Raises:
+            ValueError: The organisation is of another instance.
+        """
+        user = self.add_user()
+        if organization is not None:
+            self.add_membership(user, organization)
+        return user
+
     def add_organization(
         self, slug: str, *, organization_id: str | None = None, plan: str | None = None
     ) -> FakeOrganization:

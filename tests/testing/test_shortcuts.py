@@ -130,7 +130,7 @@ def test_no_member(fake: FakeClerk) -> None:
     organization: FakeOrganization = fake.add_organization("acme-inc")
     stranger: FakeUser = FakeClerk("other").add_user()
     with pytest.raises(ValueError, match=r"^organization: "):
-        fake.sign_in(organization=organization)
+        fake.sign_in(fake.add_user(), organization=organization)
     with pytest.raises(ValueError, match=r"^user: "):
         fake.sign_in(stranger)
 
@@ -425,3 +425,11 @@ def test_new_instance_costs_no_key(monkeypatch: pytest.MonkeyPatch, clock: Clock
         for show in (fake.jwks, fake.public_key_pem, fake.sign_in):
             with pytest.raises(ZeroDivisionError):
                 show()
+
+
+def test_new_user_of_an_organisation(fake: FakeClerk, clerk: Clerk) -> None:
+    """A new user who signs in to an organisation is a member of it."""
+    organization = fake.add_organization("analytical")
+    claims = clerk.verify_token(fake.sign_in(organization=organization).token)
+
+    assert (organization.id, "org:admin") == (claims.org_id, claims.org_role)
