@@ -581,17 +581,14 @@ class _Place:
     """Which connections a tenant uses, and by which clocks: the same for most."""
 
     api: str
-    keys: str
     clock: Callable[[], float]
     monotonic: Callable[[], float]
 
     @classmethod
     def of(cls, config: ClerkConfig) -> _Place:
-        """Those of its API host and, so that hanging calls hold no key set up, those for keys."""
-        from clerk_ext.pools import KEYS
-
+        """Those of its API host."""
         parts = urlsplit(config.api_url)
-        return cls(f"{parts.scheme}://{parts.netloc.lower()}", KEYS, config.clock, config.monotonic)
+        return cls(f"{parts.scheme}://{parts.netloc.lower()}", config.clock, config.monotonic)
 
 
 class _Verifiers:
@@ -606,9 +603,10 @@ class _Verifiers:
         place = _Place.of(judge.config)
         pool = self._pools.get(place)
         if pool is None:
-            from clerk_ext.pools import Pool
+            from clerk_ext.pools import KEYS, Pool
 
-            pool = self._pools[place] = Pool(self._clients, in_turns=True, **attrs.asdict(place))
+            # Key sets apart, so that hanging calls hold none of them up.
+            pool = self._pools[place] = Pool(self._clients, in_turns=True, keys=KEYS, **attrs.asdict(place))
         return Verifier(judge, pool)
 
 
@@ -624,9 +622,9 @@ class _AsyncVerifiers:
         place = _Place.of(judge.config)
         pool = self._pools.get(place)
         if pool is None:
-            from clerk_ext.pools import AsyncPool
+            from clerk_ext.pools import KEYS, AsyncPool
 
-            pool = self._pools[place] = AsyncPool(self._clients, in_turns=True, **attrs.asdict(place))
+            pool = self._pools[place] = AsyncPool(self._clients, in_turns=True, keys=KEYS, **attrs.asdict(place))
         return AsyncVerifier(judge, pool)
 
 

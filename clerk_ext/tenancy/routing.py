@@ -94,7 +94,6 @@ class TenantsDoor(Generic[V, C]):
         self._kept_paces: Paces | None = None
         self.after_fork()
         mend_after_fork(self)
-        self._monotonic = monotonic
         self._registry = Registry(
             verifier, client, revocations=revocations, loaders=loaders.kinds, bounds=bounds, monotonic=monotonic
         )

@@ -16,16 +16,20 @@ from clerk_ext.retries import NEVER
 from clerk_ext.sessions import may_have_been_done
 from clerk_ext.tenancy.crews import in_threads
 from clerk_ext.tenancy.sweeps import LONGEST_PAUSE, Ending, Pace, Rest, asked_to_wait, sweep
+from clerk_ext.transport import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
+    from typing import TypeAlias
 
     from clerk_ext.calls import Found
     from clerk_ext.clerk import AsyncClerk, Clerk
     from clerk_ext.config import ClerkConfig
+    from clerk_ext.pools import AsyncPool, Pool
     from clerk_ext.sessions import NoteRevoked
     from clerk_ext.tenancy.sweeps import Listing, Steps, Sweep, SweptSession
-    from clerk_ext.transport import Call
+
+    Requests: TypeAlias = Generator[float | Call[Any], object, bool]
 
 _MOST_PACES = 1_000
 
@@ -87,7 +91,8 @@ def sweep_all(
             with lock:
                 sweeping.fail(pair, failure)
             return
-        is_clean = _drive(clerk, sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=tell), paces, sweeping, stopped)
+        steps = sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=tell)
+        is_clean = _drive(_requests(clerk, steps, paces, sweeping), pool_of(clerk), stopped)
         with lock:
             if not stopped.is_set():
                 sweeping.end(pair, is_clean=is_clean)
@@ -95,31 +100,21 @@ def sweep_all(
     in_threads(work, sweeping.pairs, concurrency, stopped)
 
 
-def _drive(clerk: Clerk, steps: Steps, paces: Paces, sweeping: Sweep, stopped: threading.Event) -> bool:
-    pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
+def _drive(requests: Requests, pool: Pool, stopped: threading.Event) -> bool:
     try:
-        step = next(steps)
+        step = next(requests)
         while True:
-            if isinstance(step, Rest):
-                if stopped.wait(step.seconds):
+            if not isinstance(step, Call):
+                if stopped.wait(step):
                     return False
-                step = steps.send(None)
+                step = next(requests)
                 continue
-            call = _call_of(clerk, step, paces)
-            if isinstance(call, ClerkError):
-                step = steps.send(call)
-                continue
-            if stopped.wait(paces.reserve(config)) or sweeping.is_stopped:
-                return False
-            answer: Found | ClerkError | None
             try:
-                answer = _answer_of(step, pool.call(call), note)
-            except APIError as failure:
-                answer = _failure_of(step, failure, note, paces, config)
-            except BaseException as failure:
-                _note_interrupted(step, failure, note)
-                raise
-            step = steps.send(answer)
+                answer = pool.call(step)
+            except BaseException as failure:  # noqa: BLE001 - what is not for the steps they raise again
+                step = requests.throw(failure)
+            else:
+                step = requests.send(answer)
     except StopIteration as done:
         return bool(done.value)
 
@@ -147,7 +142,8 @@ async def sweep_all_async(
                 sweeping.fail(pair, failure)
                 continue
             steps = sweep(calls_of(clerk), *pair, dry_run=dry_run, tell=sweeping.tell)
-            sweeping.end(pair, is_clean=await _drive_async(clerk, steps, paces, sweeping))
+            is_clean = await _drive_async(_requests(clerk, steps, paces, sweeping), pool_of(clerk))
+            sweeping.end(pair, is_clean=is_clean)
 
     tasks = [asyncio.ensure_future(work()) for _ in range(concurrency)]
     try:
@@ -158,35 +154,59 @@ async def sweep_all_async(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _drive_async(clerk: AsyncClerk, steps: Steps, paces: Paces, sweeping: Sweep) -> bool:
+async def _drive_async(requests: Requests, pool: AsyncPool) -> bool:
     import asyncio
 
-    pool, note, config = pool_of(clerk), note_of(clerk), clerk.config
     try:
-        step = next(steps)
+        step = next(requests)
         while True:
-            if isinstance(step, Rest):
-                await asyncio.sleep(step.seconds)
-                step = steps.send(None)
+            if not isinstance(step, Call):
+                await asyncio.sleep(step)
+                step = next(requests)
                 continue
-            call = _call_of(clerk, step, paces)
-            if isinstance(call, ClerkError):
-                step = steps.send(call)
-                continue
-            await asyncio.sleep(paces.reserve(config))
-            if sweeping.is_stopped:
-                return False
-            answer: Found | ClerkError | None
             try:
-                answer = _answer_of(step, await pool.call(call), note)
-            except APIError as failure:
-                answer = _failure_of(step, failure, note, paces, config)
-            except BaseException as failure:
-                _note_interrupted(step, failure, note)
-                raise
-            step = steps.send(answer)
+                answer = await pool.call(step)
+            except BaseException as failure:  # noqa: BLE001 - what is not for the steps they raise again
+                step = requests.throw(failure)
+            else:
+                step = requests.send(answer)
     except StopIteration as done:
         return bool(done.value)
+
+
+def _requests(clerk: Clerk | AsyncClerk, steps: Steps, paces: Paces, sweeping: Sweep) -> Requests:
+    """What to send for *steps*, each after the seconds to wait before it; is sent the answer, or thrown the failure.
+
+    Returns:
+        Whether no live session is left.
+    """
+    note, config = note_of(clerk), clerk.config
+    answer: Found | ClerkError | None = None
+    while True:
+        try:
+            step = steps.send(answer)
+        except StopIteration as done:
+            return bool(done.value)
+        answer = None
+        if isinstance(step, Rest):
+            yield step.seconds
+            continue
+        call = _call_of(clerk, step, paces)
+        if isinstance(call, ClerkError):
+            answer = call
+            continue
+        yield paces.reserve(config)
+        if sweeping.is_stopped:
+            return False
+        try:
+            answer = _answer_of(step, (yield call), note)
+        except APIError as failure:
+            answer = _failure_of(step, failure, note, paces, config)
+        except BaseException as failure:
+            # A revocation that was cut short may have been done.
+            if isinstance(step, Ending) and may_have_been_done(failure):
+                note(step.session_id)
+            raise
 
 
 def _call_of(clerk: Clerk | AsyncClerk, step: Listing | Ending, paces: Paces) -> Call[Any] | ClerkError:
@@ -216,9 +236,3 @@ def _failure_of(
     if isinstance(failure, RateLimitError):
         paces.hold(config, asked_to_wait(failure))
     return failure
-
-
-def _note_interrupted(step: Listing | Ending, failure: BaseException, note: NoteRevoked) -> None:
-    """A revocation that was cut short may have been done."""
-    if isinstance(step, Ending) and may_have_been_done(failure):
-        note(step.session_id)
