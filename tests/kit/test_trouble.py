@@ -23,38 +23,15 @@ from clerk_ext import (
     Revocations,
 )
 from clerk_ext.testing import FakeClerk, FakeRequest, FakeServer, FakeTransport, Operation, keys
-from tests.worlds import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from clerk_ext import Clerk
     from clerk_ext.testing import FakeSession, Troubles
-    from tests.worlds import World
+    from tests.worlds import Clock, World
 
 ORIGIN = "https://app.example.com"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Time that passes when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def fake(clock: Clock) -> FakeClerk:
-    """An instance on that clock."""
-    return FakeClerk("acme", clock=clock.time)
-
-
-@pytest.fixture(params=["in process", "loopback"])
-def clerk(request: pytest.FixtureRequest, world: World, fake: FakeClerk, clock: Clock) -> Iterator[Clerk]:
-    """A client in each world, in-process and over real HTTP."""
-    if request.param == "in process":
-        yield world.clerk(fake.config(monotonic=clock.monotonic), transport=FakeTransport(fake))
-        return
-    with FakeServer(fake) as server:
-        yield world.clerk(server.config(monotonic=clock.monotonic))
 
 
 @pytest.fixture

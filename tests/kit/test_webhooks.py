@@ -18,14 +18,14 @@ import pytest
 
 from clerk_ext.testing import FakeClerk, FakeServer, FakeTransport, webhooks
 from tests.recorded import SPEC
-from tests.worlds import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from clerk_ext import Clerk
     from clerk_ext.testing import FakeRequest, FakeResponse, FakeSession, FakeWebhook, SessionStatus
+    from tests.worlds import Clock
 
 STATUSES: list[SessionStatus] = [
     "abandoned",
@@ -43,28 +43,6 @@ TOLD = {
     "removed": ["session.removed"],
     "revoked": ["session.revoked"],
 }
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Time that passes when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def fake(clock: Clock) -> FakeClerk:
-    """An instance on that clock."""
-    return FakeClerk("acme", clock=clock.time)
-
-
-@pytest.fixture(params=["in process", "loopback"])
-def clerk(request: pytest.FixtureRequest, world: Any, fake: FakeClerk, clock: Clock) -> Iterator[Clerk]:
-    """A client in each world, in-process and over real HTTP."""
-    if request.param == "in process":
-        yield world.clerk(fake.config(monotonic=clock.monotonic), transport=FakeTransport(fake))
-        return
-    with FakeServer(fake) as server:
-        yield world.clerk(server.config(monotonic=clock.monotonic))
 
 
 @pytest.fixture

@@ -13,30 +13,16 @@ from jwcrypto import jwk, jws
 
 from clerk_ext import Clerk, Reason, TokenVerificationError
 from clerk_ext.testing import FakeClerk, FakeTransport, SigningKey
-from tests.worlds import Clock
-
-from .oracle import verified
+from tests.testing.oracle import verified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clerk_ext.testing import FakeOrganization, FakeSignIn, FakeUser, SessionStatus
-    from tests.worlds import World
+    from tests.worlds import Clock, World
 
 ORIGIN = "https://app.example.com"
 SECRET = "a secret of the application's own, long enough for HS256"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Time that passes when the test says so."""
-    return Clock()
-
-
-@pytest.fixture
-def fake(clock: Clock) -> FakeClerk:
-    """An instance on that clock."""
-    return FakeClerk("acme", clock=clock.time)
 
 
 @pytest.fixture
