@@ -576,6 +576,29 @@ class AsyncTenants(TenantsDoor[AsyncVerifier, AsyncClerk]):
         await self.aclose()
 
 
+# What the glue for frameworks needs of tenants and users do not.
+
+
+def locate(tenants: Tenants, request: RequestLike) -> tuple[Clerk, str | None] | RequestState:
+    """Whose a request is: the client and, if it had to be looked for, its token; or the state of one without.
+
+    Raises:
+        VerificationUnavailable: It cannot be told now.
+    """
+    try:
+        return tenants._counted(tenants._located(request))  # pyright: ignore[reportPrivateUsage]
+    except TokenVerificationError as refusal:
+        return signed_out(None, refusal)
+
+
+async def locate_async(tenants: AsyncTenants, request: RequestLike) -> tuple[AsyncClerk, str | None] | RequestState:
+    """See `locate`."""
+    try:
+        return await tenants._counted(tenants._located(request))  # pyright: ignore[reportPrivateUsage]
+    except TokenVerificationError as refusal:
+        return signed_out(None, refusal)
+
+
 @attrs.frozen
 class _Place:
     """Which connections a tenant uses, and by which clocks: the same for most."""

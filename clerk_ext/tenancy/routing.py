@@ -20,7 +20,7 @@ from clerk_ext.forks import mend_after_fork
 from clerk_ext.requests import RequestState, signed_out
 from clerk_ext.tenancy.registry import Registry, not_asked
 from clerk_ext.tenancy.settings import checked, configs_of
-from clerk_ext.tokens.token import issuer_of, refuse, unverified_claims
+from clerk_ext.tokens.token import SESSION, issuer_of, refuse, unverified_claims
 from clerk_ext.tokens.verifier import AsyncVerifier, Verifier
 
 if TYPE_CHECKING:
@@ -222,6 +222,14 @@ class TenantsDoor(Generic[V, C]):
         except TokenVerificationError as refusal:
             return self._refused(refusal)
         return self._refused(found) if isinstance(found, TokenVerificationError) else found
+
+    def _located(self, request: RequestLike) -> LoadSteps[tuple[C, str | None] | RequestState]:
+        """The same, a token that comes alone followed to its tenant, too."""
+        found = yield from self._carried(request)
+        if not isinstance(found, str):
+            return found
+        slot, _ = yield from self._chosen(found, None, SESSION)
+        return self._registry.client(slot), found
 
     def _by_cookies(self, cookies: Cookies) -> LoadSteps[tuple[C, str] | RequestState | str]:
         """The client whose cookies are there and its token; or the state of a request that brings none to verify.

@@ -41,6 +41,11 @@ PRESETS: Mapping[str, Reverification] = {
     "moderate": {"level": "second_factor", "afterMinutes": 60},
     "lax": {"level": "second_factor", "afterMinutes": 1440},
 }
+_LEVELS: Mapping[str, Level] = {
+    "first_factor": "first_factor",
+    "second_factor": "second_factor",
+    "multi_factor": "multi_factor",
+}
 _ORGANIZATION, _USER = frozenset({"org", "organization", "o"}), frozenset({"user", "u"})
 _SCOPES: Mapping[str, frozenset[str]] = {
     "o": frozenset({"o"}),
@@ -112,6 +117,24 @@ def has_item(held: list[str], wanted: object) -> bool:
     return False
 
 
+def is_reverification(value: object) -> bool:
+    """Whether *value* is something that `is_fresh` could grant: a preset, or a level and minutes above 0."""
+    return _level_and_minutes(value) is not None
+
+
+def _level_and_minutes(reverification: object) -> tuple[Level, float] | None:
+    config = PRESETS.get(reverification) if isinstance(reverification, str) else reverification
+    if not isinstance(config, Mapping):
+        return None
+    asked = cast("Mapping[str, object]", config)
+    level, after = asked.get("level"), asked.get("afterMinutes")
+    # type() because bool is an int to Python; no comparison holds for NaN.
+    if (type(after) is not int and type(after) is not float) or not 0 < after < math.inf:
+        return None
+    known = _LEVELS.get(level) if isinstance(level, str) else None
+    return None if known is None else (known, after)
+
+
 def is_fresh(ages: tuple[float, float] | None, minutes: float, reverification: object) -> bool:
     """Whether the factors were proven lately enough.
 
@@ -120,14 +143,10 @@ def is_fresh(ages: tuple[float, float] | None, minutes: float, reverification: o
         minutes: Minutes since the token was issued.
         reverification: What is asked for.
     """
-    config = PRESETS.get(reverification) if isinstance(reverification, str) else reverification
-    if not isinstance(config, Mapping) or ages is None:
+    asked = _level_and_minutes(reverification)
+    if ages is None or asked is None:
         return False
-    asked = cast("Mapping[str, object]", config)
-    level, after = asked.get("level"), asked.get("afterMinutes")
-    # type() because bool is an int to Python; no comparison holds for NaN.
-    if (type(after) is not int and type(after) is not float) or not 0 < after < math.inf or not isinstance(level, str):
-        return False
+    level, after = asked
     first, second = ages
     has_first, has_second = first != -1, second != -1
     fresh_first, fresh_second = has_first and after > first + minutes, has_second and after > second + minutes
@@ -135,6 +154,4 @@ def is_fresh(ages: tuple[float, float] | None, minutes: float, reverification: o
         return fresh_first
     if level == "second_factor":
         return fresh_second if has_second else fresh_first
-    if level == "multi_factor":
-        return has_first and fresh_first and (fresh_second or not has_second)
-    return False
+    return has_first and fresh_first and (fresh_second or not has_second)

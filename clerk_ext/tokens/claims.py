@@ -305,6 +305,11 @@ class TemplateClaims(_VerifiedClaims):
         )
 
 
+def seconds_left(claims: SessionClaims) -> float:
+    """Seconds until a token expires, by the client's clock; negative from then on. What open streams ask."""
+    return claims.expires_at.timestamp() - claims._clock()  # pyright: ignore[reportPrivateUsage]
+
+
 def _age(value: object) -> float | None:
     # type() because bool is an int to Python.
     if type(value) is not int and type(value) is not float:
