@@ -76,3 +76,19 @@ def clerk(world: World, fake: FakeClerk, clock: Clock) -> Clerk:
     """A client of the fake instance, in-process, in each world."""
     config = fake.config(clock=clock.time, monotonic=clock.monotonic)
     return world.clerk(config, transport=FakeTransport(fake))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the conformance suite found, behaviour by framework, where it ran."""
+    try:
+        from tests.conformance.matrix import lines_of
+    except ImportError:  # without the frameworks there is no such suite
+        return
+    reports = {
+        outcome: [report.nodeid for report in terminalreporter.getreports(outcome)] for outcome in ("passed", "failed")
+    }
+    lines = lines_of(reports["passed"], reports["failed"])
+    if lines:
+        terminalreporter.section("conformance of the frameworks")
+        for line in lines:
+            terminalreporter.write_line(line)

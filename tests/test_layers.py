@@ -16,6 +16,11 @@ LAYERS = (
     ("clerk_ext.testing.plugin",),
     ("clerk_ext",),
     ("clerk_ext.testing",),
+    ("clerk_ext.fastapi",),
+    ("clerk_ext.starlette", "clerk_ext.django", "clerk_ext.flask"),
+    ("clerk_ext.asgi",),
+    ("clerk_ext.visits",),
+    ("clerk_ext.access",),
     ("clerk_ext.tenants",),
     ("clerk_ext.tenancy.routing",),
     ("clerk_ext.tenancy.loading", "clerk_ext.tenancy.sweeping"),
@@ -41,6 +46,7 @@ LAYERS = (
 ROOMS = {
     "clerk_ext.testing.plugin": "clerk_ext.testing.plugin",
     "clerk_ext.testing": "clerk_ext.testing",
+    "clerk_ext.django": "clerk_ext.django",
     "clerk_ext.config_checks": "clerk_ext.config",
 }
 RANK = {module: rank for rank, layer in enumerate(reversed(LAYERS)) for module in layer}
@@ -114,3 +120,18 @@ def test_import_is_light() -> None:
     heavy = {"httpx", "jwcrypto", "dateutil", "clerk_sessions_api", "fastapi", "starlette", "django", "flask", "pytest"}
 
     assert set() == heavy & loaded_by("from clerk_ext import Clerk, ClerkConfig")
+
+
+@pytest.mark.parametrize(
+    ("room", "needed"),
+    [
+        ("asgi", set[str]()),
+        ("starlette", {"starlette"}),
+        ("fastapi", {"starlette", "fastapi"}),
+    ],
+)
+def test_framework_loads_itself_alone(room: str, needed: set[str]) -> None:
+    """The glue of one framework loads no other, and no HTTP client before one is needed."""
+    frameworks = {"fastapi", "starlette", "django", "rest_framework", "flask"}
+
+    assert needed == frameworks & loaded_by(f"import clerk_ext.{room}")

@@ -1,0 +1,324 @@
+"""Sign-in for any ASGI application, without a framework: a middleware for HTTP and websockets.
+
+It adds an `AsyncVisit` to the scope of each request, which asks for the sign-in only when somebody wants to know it.
+An event stream or a websocket outlives the request that opened it, and often its token: its sign-in is looked at
+again while it is open, and it ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from clerk_ext.access import SIGNED_IN, VARY, Denial, is_writing
+from clerk_ext.errors import Reason, TokenVerificationError, VerificationUnavailable
+from clerk_ext.requests import signed_out
+from clerk_ext.tokens.claims import SessionClaims, seconds_left
+from clerk_ext.visits import AsyncGate, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from typing import TypeAlias
+
+    from clerk_ext.access import FrozenPolicy, Requirement
+    from clerk_ext.carriers import RequestLike
+    from clerk_ext.requests import RequestState
+
+    Scope: TypeAlias = MutableMapping[str, Any]
+    Message: TypeAlias = MutableMapping[str, Any]
+    Receive: TypeAlias = Callable[[], Awaitable[Message]]
+    Send: TypeAlias = Callable[[Message], Awaitable[None]]
+    ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+KEY: Final = "clerk_ext"
+"""Where in the scope of a request its `AsyncVisit` is."""
+RECHECK: Final = 5.0
+"""Seconds from one look at an open stream's sign-in to the next."""
+_OVERTIME: Final = 1.0
+_CLOSE_CODES: Final = {401: 3000, 403: 3003, 503: 1013}
+"""Unauthorized, Forbidden, Try Again Later (registry of RFC 6455 11.7)."""
+
+
+class AsyncVisit(Visit):
+    """One request's sign-in, looked up when it is first asked for, and once.
+
+    Args:
+        gate: What the request passes.
+        request: The request, as the client and a resolver of tenants take it.
+        writes: Whether it may change something.
+    """
+
+    def __init__(self, gate: AsyncGate, request: RequestLike, *, writes: bool) -> None:
+        super().__init__(request)
+        self.gate = gate
+        self.writes = writes
+        self.renewed: asyncio.Event | None = None  # whoever watches over a stream waits for it
+        self._required: list[Requirement] = []
+
+    async def state(self, policy: FrozenPolicy | None = None) -> RequestState:
+        """Who is signed in, or why nobody is.
+
+        Raises:
+            VerificationUnavailable: It cannot be told now. Answer 503.
+        """
+        return await self.gate.state(self, policy)
+
+    async def require(self, requirement: Requirement = SIGNED_IN) -> SessionClaims | Denial:
+        """The claims of a request that may do this, or what to answer."""
+        verdict = await self.gate.require(self, requirement, writes=self.writes)
+        if isinstance(verdict, SessionClaims):
+            self._required.append(requirement)
+        return verdict
+
+    async def renew(self, token: str) -> RequestState:
+        """Go on with a fresh token of the same session, as a client may send it over an open websocket.
+
+        Clerk's session tokens live for a minute; a websocket stays open for as long as it is given new ones.
+
+        Returns:
+            What the token came to. Where that is signed out, since it is refused or of another session, nothing
+            changes: the websocket ends with the token that it has.
+
+        Raises:
+            VerificationUnavailable: It cannot be told now; nothing changes.
+            RuntimeError: Nobody was signed in before.
+        """
+        before = self.latest
+        if before is None or before.claims is None:
+            raise RuntimeError("renew: nobody is signed in on this connection; let the client open another.")
+        for policy in self._policies:
+            state = await self.gate.again(token, before.claims.tenant, policy)
+            if state.claims is None:
+                return state
+            if _whose(state.claims) != _whose(before.claims):
+                return signed_out(before.tenant, _of_another_session())
+            self.note(policy, state)
+        if self.renewed is not None:
+            self.renewed.set()
+        assert self.latest is not None
+        return self.latest
+
+    @property
+    def _policies(self) -> list[FrozenPolicy | None]:
+        return list(self._outcomes)
+
+    async def end(self) -> Denial | None:
+        """Look at the sign-in again: what to answer if it does not hold any more, None if it does.
+
+        Where it cannot be told, it holds until the token expires.
+        """
+        for policy in self._policies:
+            state = self.recall(policy)
+            if state is None or state.claims is None or state.token is None:
+                continue
+            try:
+                fresh = await self.gate.again(state.token, state.claims.tenant, policy)
+            except VerificationUnavailable as outage:
+                if self.seconds_left() <= 0:
+                    return self.gate.unavailable(outage)
+                continue
+            for requirement in [asked for asked in self._required if asked.policy == policy] or [SIGNED_IN]:
+                verdict = self.gate.verdict(fresh, requirement, writes=self.writes)
+                if isinstance(verdict, Denial):
+                    return verdict
+        return None
+
+    def seconds_left(self) -> float:
+        """Seconds until the token expires; infinity where nobody is signed in."""
+        claims = None if self.latest is None else self.latest.claims
+        return math.inf if claims is None else seconds_left(claims)
+
+
+def _of_another_session() -> TokenVerificationError:
+    return TokenVerificationError(
+        Reason.TOKEN_INVALID_SESSION_ID, "The token is of another session than the one that opened the connection."
+    )
+
+
+def _whose(claims: SessionClaims) -> tuple[str, str, str]:
+    return claims.tenant, claims.user_id, claims.session_id
+
+
+def visit_in(scope: Scope) -> AsyncVisit:
+    """The sign-in of a request.
+
+    Raises:
+        RuntimeError: The middleware is missing.
+    """
+    visit = scope.get(KEY)
+    if not isinstance(visit, AsyncVisit):
+        raise RuntimeError(
+            "clerk_ext: this application has no ClerkMiddleware; "
+            "call ClerkAuth(clerk).init_app(app), of a mounted application, too."
+        )
+    return visit
+
+
+async def answer(denial: Denial, scope: Scope, send: Send) -> None:
+    """Refuse a request, or a websocket that is not accepted yet.
+
+    A server that cannot answer a websocket's request itself (no extension ``websocket.http.response``) closes it,
+    which clients see as 403.
+    """
+    prefix: Literal["http", "websocket.http"] = "http"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": _CLOSE_CODES[denial.status_code], "reason": denial.reason})
+            return
+        prefix = "websocket.http"
+    content = denial.content
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"vary", VARY.encode()),
+        *((name.encode(), value.encode()) for name, value in denial.headers.items()),
+    ]
+    await send({"type": f"{prefix}.response.start", "status": denial.status_code, "headers": headers})
+    await send({"type": f"{prefix}.response.body", "body": content})
+
+
+class ClerkMiddleware:
+    """Adds a request's `AsyncVisit` to its scope, and what its sign-in came to to the answer's headers.
+
+    It refuses nothing by itself; what asks for the sign-in does.
+
+    Args:
+        app: The application inside.
+        gate: What its requests pass.
+        recheck: Seconds from one look at an open event stream's or websocket's sign-in to the next.
+        request_of: What the client and a resolver of tenants are given of a scope; the scope itself if left out.
+
+    Raises:
+        ValueError: *recheck* is no number above 0.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: AsyncGate,
+        *,
+        recheck: float = RECHECK,
+        request_of: Callable[[Scope], RequestLike] | None = None,
+    ) -> None:
+        check_recheck(recheck)
+        self._app = app
+        self._gate = gate
+        self._recheck = recheck
+        self._request_of = request_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through."""
+        kind = scope["type"]
+        outer = scope.get(KEY)
+        if kind not in ("http", "websocket") or (isinstance(outer, AsyncVisit) and outer.gate is self._gate):
+            await self._app(scope, receive, send)
+            return
+        request = scope if self._request_of is None else self._request_of(scope)
+        visit = AsyncVisit(self._gate, request, writes=kind == "websocket" or is_writing(scope["method"]))
+        scope[KEY] = visit
+        stream = _Stream(visit, send, self._recheck)
+        try:
+            await self._app(scope, receive, stream.send_http if kind == "http" else stream.send_websocket)
+        except asyncio.CancelledError:
+            if not stream.has_cancelled():
+                raise
+        else:
+            stream.has_cancelled()
+        finally:
+            stream.forget()
+        await stream.say_goodbye()
+
+
+def check_recheck(seconds: object) -> None:
+    """Check a setting of that name.
+
+    Raises:
+        ValueError: It is no number above 0.
+    """
+    if type(seconds) not in (int, float) or not 0 < seconds < math.inf:  # type: ignore[operator]
+        raise ValueError(f"recheck: write a number of seconds above 0, not {seconds!r}.")
+
+
+class _Stream:
+    """An answer on its way; if it is one that lasts, a task looks at the sign-in again and ends it."""
+
+    def __init__(self, visit: AsyncVisit, send: Send, recheck: float) -> None:
+        self._visit = visit
+        self._send = send
+        self._recheck = recheck
+        self._watch: asyncio.Task[None] | None = None
+        self._is_open = False
+        self._denial: Denial | None = None
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._is_websocket = False
+
+    async def send_http(self, message: Message) -> None:
+        """Send a message of an HTTP answer."""
+        if message["type"] == "http.response.start" and self._visit.is_asked:
+            headers = list(message.get("headers", ()))
+            present = {bytes(name).lower() for name, _ in headers}
+            added = ((name.encode(), value.encode()) for name, value in self._visit.headers.items())
+            headers += [header for header in added if header[0] not in present]
+            if not any(bytes(name).lower() == b"vary" and VARY.encode() in bytes(value) for name, value in headers):
+                headers.append((b"vary", VARY.encode()))
+            message = {**message, "headers": headers}
+            self._is_open = any(
+                bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"text/event-stream")
+                for name, value in headers
+            )
+            self._watch_over()
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._is_open = False
+        await self._send(message)
+
+    async def send_websocket(self, message: Message) -> None:
+        """Send a message of a websocket."""
+        self._is_websocket = True
+        if message["type"] == "websocket.accept":
+            self._is_open = True
+        elif message["type"] == "websocket.close":
+            self._is_open = False
+        await self._send(message)
+        self._watch_over()
+
+    def _watch_over(self) -> None:
+        if self._is_open and self._watch is None and self._visit.seconds_left() < math.inf:
+            self._watch = asyncio.create_task(self._look_again(), name="clerk-recheck")
+
+    async def _look_again(self) -> None:
+        renewed = self._visit.renewed = asyncio.Event()
+        denial = None
+        while denial is None:
+            left = self._visit.seconds_left()
+            # Past its expiry a token is good for as long as the clock skew allows.
+            delay = min(self._recheck, left if left > 0 else _OVERTIME)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(renewed.wait(), delay)
+            renewed.clear()
+            denial = await self._visit.end()
+        if self._is_open and self._task is not None:
+            self._denial = denial
+            self._task.cancel()
+
+    def has_cancelled(self) -> bool:
+        """Whether the application was cancelled by the watch and nobody else; the same as `asyncio.timeout` does."""
+        return self._denial is not None and self._task is not None and self._task.uncancel() <= self._cancelling
+
+    async def say_goodbye(self) -> None:
+        """End what the watch has cancelled: an event stream as if it were complete, so that the browser asks anew."""
+        if self._denial is None or not self._is_open:
+            return
+        goodbye: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+        if self._is_websocket:
+            code = _CLOSE_CODES[self._denial.status_code]
+            goodbye = {"type": "websocket.close", "code": code, "reason": self._denial.reason}
+        with contextlib.suppress(OSError):  # the client has left meanwhile
+            await self._send(goodbye)
+
+    def forget(self) -> None:
+        """Stop to look."""
+        if self._watch is not None:
+            self._watch.cancel()

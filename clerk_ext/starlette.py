@@ -1,0 +1,319 @@
+"""Starlette: `ClerkAuth` for an application, `require` for its endpoints, a backend for `AuthenticationMiddleware`.
+
+::
+
+    auth = ClerkAuth(AsyncClerk.from_env())
+
+    @require(role="org:admin")
+    async def settings(request: Request) -> Response:
+        claims = claims_of(request)
+        ...
+
+    app = Starlette(routes=[Route("/settings", settings)], lifespan=auth.lifespan)
+    auth.init_app(app)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
+
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from clerk_ext.access import Denial, Requirement, signed_out
+from clerk_ext.asgi import KEY, RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, visit_in
+from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
+from clerk_ext.requests import signed_out as signed_out_state
+from clerk_ext.tenants import AsyncTenants
+from clerk_ext.visits import AsyncGate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+    from typing import Unpack
+
+    from starlette.applications import Starlette
+    from starlette.types import Receive, Scope, Send
+
+    from clerk_ext.access import Asked, Impersonation
+    from clerk_ext.clerk import AsyncClerk
+    from clerk_ext.tokens.claims import SessionClaims
+
+__all__ = [
+    "AsyncVisit",
+    "ClerkAuth",
+    "ClerkBackend",
+    "ClerkMiddleware",
+    "ClerkUser",
+    "DenialResponse",
+    "Denied",
+    "claims_of",
+    "require",
+    "visit_of",
+]
+
+P = ParamSpec("P")
+
+_LOG: Final = logging.getLogger("clerk_ext")
+
+
+class Denied(HTTPException):
+    """A request is refused; `ClerkAuth.init_app` has it answered.
+
+    Attributes:
+        denial: The answer.
+    """
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.status_code, str(denial.body.get("detail", denial.reason)), dict(denial.headers))
+        self.denial = denial
+
+
+class ClerkAuth:
+    """Sign-in for a Starlette or FastAPI application.
+
+    Args:
+        clerk: Whose sessions are good here. Its requests never block the event loop.
+        details: Whether the bodies of refusals tell why; their headers always do.
+        impersonation: What somebody who acts as another user may do where a route says nothing of it: ``"allow"``
+            everything; ``"refuse"`` reading alone; ``"refuse-all"`` nothing.
+        recheck: Seconds from one look at the sign-in of an open event stream or websocket to the next; it also
+            happens when the token expires.
+
+    Raises:
+        TypeError: *clerk* is of the other world or no client.
+        ValueError: Another argument has no value of its kind.
+    """
+
+    def __init__(
+        self,
+        clerk: AsyncClerk | AsyncTenants,
+        *,
+        details: bool = False,
+        impersonation: Impersonation = "allow",
+        recheck: float = RECHECK,
+    ) -> None:
+        check_recheck(recheck)
+        self.gate = AsyncGate(clerk, details=details, impersonation=impersonation)
+        self.recheck = recheck
+
+    @property
+    def clerk(self) -> AsyncClerk | AsyncTenants:
+        """Whose sessions are good here."""
+        return self.gate.clerk
+
+    def init_app(self, app: Starlette) -> None:
+        """Have an application look for sign-ins, and answer refusals; a mounted application needs it of its own.
+
+        What endpoints raise is answered, too: `TokenVerificationError` with 401, `VerificationUnavailable` with 503.
+
+        Raises:
+            RuntimeError: The application runs already.
+        """
+        app.add_middleware(ClerkMiddleware, gate=self.gate, recheck=self.recheck, request_of=HTTPConnection)
+        respond: Any = self._respond  # to both kinds of connection, for which Starlette has a type each
+        for kind in (Denied, TokenVerificationError, VerificationUnavailable):
+            app.add_exception_handler(kind, respond)
+
+    async def _prewarm(self) -> Mapping[str, ClerkError]:
+        """The tenants whose keys cannot be had."""
+        if isinstance(self.clerk, AsyncTenants):
+            return await self.clerk.prewarm()
+        try:
+            await self.clerk.prewarm()
+        except VerificationUnavailable as outage:
+            return {self.clerk.config.name: outage}
+        return {}
+
+    async def _respond(self, connection: HTTPConnection, error: Exception) -> Response | None:
+        response = self._response(error)
+        if isinstance(connection, WebSocket):  # older releases drop what handlers return here
+            await response(connection.scope, connection.receive, connection.send)
+            return None
+        return response
+
+    def _response(self, error: Exception) -> Response:
+        if isinstance(error, Denied):
+            return DenialResponse(error.denial)
+        if isinstance(error, VerificationUnavailable):
+            return DenialResponse(self.gate.unavailable(error))
+        assert isinstance(error, TokenVerificationError)
+        return DenialResponse(signed_out(signed_out_state(None, error), details=self.gate.details))
+
+    @asynccontextmanager
+    async def lifespan(self, app: object) -> AsyncGenerator[None]:
+        """Fetch the keys before the first request, and close the connections after the last one.
+
+        Give it to the application, or enter it in a lifespan of your own. If the keys cannot be had the application
+        starts all the same: they are fetched again when they are needed.
+        """
+        for name, failure in (await self._prewarm()).items():
+            _LOG.warning("the keys of tenant %s cannot be had now: %s", name, failure)
+        try:
+            yield
+        finally:
+            await self.clerk.aclose()
+
+
+class DenialResponse(Response):
+    """A refusal as a response, to a request or to a websocket that is not accepted yet."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.content, denial.status_code, dict(denial.headers), "application/json")
+        self._denial = denial
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await answer(self._denial, scope, send)
+
+
+def visit_of(connection: HTTPConnection) -> AsyncVisit:
+    """The sign-in of a request or websocket: ``await visit.state()`` tells who it is.
+
+    Raises:
+        RuntimeError: Nobody called `ClerkAuth.init_app` with its application.
+    """
+    return visit_in(connection.scope)
+
+
+def claims_of(connection: HTTPConnection) -> SessionClaims:
+    """The claims of a request that `require` let through.
+
+    Raises:
+        RuntimeError: Nobody is signed in, or nobody asked yet.
+    """
+    state = visit_of(connection).latest
+    if state is None or state.claims is None:
+        raise RuntimeError("claims_of: nobody is signed in here; put @require() above the endpoint.")
+    return state.claims
+
+
+def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, Coroutine[Any, Any, Any]]]:
+    """Let only those into an endpoint who are signed in and have what is asked for.
+
+    For functions, sync and async, of a ``Request`` or a ``WebSocket``, and methods of an ``HTTPEndpoint``. Others are
+    answered with 401, 403 or 503. Inside, `claims_of` gives the claims.
+
+    Args:
+        asked: See `Asked`.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: One has a value that nobody could have.
+    """
+    requirement = Requirement.of(**asked)
+
+    def decorate(endpoint: Callable[P, Any]) -> Callable[P, Coroutine[Any, Any, Any]]:
+        if inspect.isclass(endpoint):
+            raise TypeError("require: is for functions and methods; put it above the methods of the class.")
+
+        @functools.wraps(endpoint)
+        async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
+            scope = next((it.scope for it in (*args, *kwargs.values()) if isinstance(it, HTTPConnection)), None)
+            if scope is None:
+                raise TypeError(f"require: {endpoint.__qualname__} takes no Request and no WebSocket.")
+            verdict = await visit_in(scope).require(requirement)
+            if isinstance(verdict, Denial):
+                if scope["type"] == "websocket":
+                    raise Denied(verdict)
+                return DenialResponse(verdict)
+            if inspect.iscoroutinefunction(endpoint):
+                return await endpoint(*args, **kwargs)
+            return await run_in_threadpool(endpoint, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+class ClerkUser(BaseUser):
+    """Who is signed in, as ``request.user``.
+
+    Attributes:
+        claims: The claims of the session token.
+    """
+
+    def __init__(self, claims: SessionClaims) -> None:
+        self.claims = claims
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def display_name(self) -> str:
+        """The user's id: a session token has no name."""
+        return self.claims.user_id
+
+    @property
+    def identity(self) -> str:
+        """The user's id, ``user_…``."""
+        return self.claims.user_id
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClerkUser) and _identity(self) == _identity(other)
+
+    def __hash__(self) -> int:
+        return hash(_identity(self))
+
+    def __repr__(self) -> str:
+        return f"ClerkUser({self.identity!r}, tenant={self.claims.tenant!r})"
+
+
+def _identity(user: ClerkUser) -> tuple[str, str]:
+    return user.claims.tenant, user.identity
+
+
+class _Unavailable(AuthenticationError):
+    """What the backend raises when nobody can tell."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.reason)
+        self.denial = denial
+
+
+class ClerkBackend(AuthenticationBackend):
+    """Sign-in for Starlette's own ``AuthenticationMiddleware``: ``request.user`` is a `ClerkUser`.
+
+    ``request.auth.scopes`` holds ``authenticated``, the role and the permissions in the active organisation, for
+    Starlette's ``requires("org:invoices:create")``. Every request is looked at before it reaches the application::
+
+        Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)
+
+    Args:
+        auth: The application's sign-in.
+    """
+
+    def __init__(self, auth: ClerkAuth) -> None:
+        self._gate = auth.gate
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
+        """Who is signed in; None if nobody is.
+
+        Raises:
+            AuthenticationError: It cannot be told now; `on_error` answers it with 503.
+        """
+        visit = conn.scope.get(KEY)
+        if not isinstance(visit, AsyncVisit):
+            visit = AsyncVisit(self._gate, conn, writes=True)
+        try:
+            claims = (await visit.state()).claims
+        except VerificationUnavailable as outage:
+            raise _Unavailable(self._gate.unavailable(outage)) from outage
+        if claims is None:
+            return None
+        role = () if claims.org_role is None else (claims.org_role,)
+        return AuthCredentials(["authenticated", *role, *claims.org_permissions]), ClerkUser(claims)
+
+    def on_error(self, conn: HTTPConnection, error: AuthenticationError) -> Response:
+        """The answer where nobody can tell who is signed in."""
+        assert isinstance(error, _Unavailable)
+        return DenialResponse(error.denial)

@@ -1,0 +1,72 @@
+"""An application whose keys are still to be fetched answers everybody else meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from clerk_ext import AsyncClerk
+from clerk_ext.testing import FakeClerk, FakeTransport
+from tests.conformance.apps import fastapi_app, starlette_app
+from tests.conformance.contract import PARTY, Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+APPS = {"fastapi": fastapi_app.make_app, "starlette": starlette_app.make_app}
+
+
+class Held(httpx.AsyncBaseTransport):
+    """Holds the fetch of keys until it is let go."""
+
+    def __init__(self, fake: FakeClerk) -> None:
+        self._inner = FakeTransport(fake)
+        self.begun = asyncio.Event()
+        self.let_go = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Wait, then answer."""
+        self.begun.set()
+        await self.let_go.wait()
+        return await self._inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("world", ["sync", "async"])
+@pytest.mark.parametrize("make_app", APPS.values(), ids=APPS)
+def test_others_are_answered_meanwhile(make_app: Callable[[Setup, Any], Any], world: str) -> None:
+    """Of 200 requests one fetches the keys and all wait for it, while another route answers; then all get in."""
+    fake = FakeClerk("acme")
+
+    async def run() -> tuple[httpx.Response, int, list[httpx.Response]]:
+        transport = Held(fake)
+        setup = _Prepared([fake], transport)
+        app = make_app(setup, world)
+        token = {"Authorization": f"Bearer {fake.sign_in(azp=PARTY).token}"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app.example.com") as client:
+            waiting = [asyncio.create_task(client.get("/me", headers=token)) for _ in range(200)]
+            await transport.begun.wait()
+            meanwhile = await client.get("/open", headers=token)
+            done = sum(task.done() for task in waiting)
+            transport.let_go.set()
+            return meanwhile, done, await asyncio.gather(*waiting)
+
+    meanwhile, done, answers = asyncio.run(run())
+
+    assert (200, 0) == (meanwhile.status_code, done)
+    assert [200] * 200 == [answer.status_code for answer in answers]
+    assert 1 == len(fake.requests)
+
+
+class _Prepared(Setup):
+    """A setup with a transport of the test's own."""
+
+    def __init__(self, fakes: list[FakeClerk], transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(fakes)
+        self.transport = transport
+
+    def async_clerk(self) -> AsyncClerk:
+        """The client on that transport."""
+        return AsyncClerk(self.configs()[0], transport=self.transport)
