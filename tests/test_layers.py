@@ -128,6 +128,7 @@ def test_import_is_light() -> None:
         ("asgi", set[str]()),
         ("starlette", {"starlette"}),
         ("fastapi", {"starlette", "fastapi"}),
+        ("flask", {"flask"}),
     ],
 )
 def test_framework_loads_itself_alone(room: str, needed: set[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clerk_ext.testing import FakeClerk
-from tests.conformance.apps import fastapi_app, starlette_app
+from tests.conformance.apps import fastapi_app, flask_app, starlette_app
 from tests.conformance.behaviours.listed import LIST
 from tests.conformance.contract import Setup
 from tests.conformance.site import Site
@@ -15,7 +15,7 @@ from tests.conformance.site import Site
 if TYPE_CHECKING:
     from tests.conformance.contract import Column
 
-COLUMNS = [*fastapi_app.COLUMNS, *starlette_app.COLUMNS]
+COLUMNS = [*fastapi_app.COLUMNS, *starlette_app.COLUMNS, *flask_app.COLUMNS]
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
