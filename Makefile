@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := build/bench-venv
+MIN := build/min-venv
 CONFORMANCE := build/conformance-venv
 CONFORMANCE_NODE := build/conformance-node
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraint
 UPSTREAM_DIR ?= ../shared/upstream
 ARGS ?=
 
-.PHONY: help setup demo test cov check fmt fmt-check lint types layers generate check-generated spec-diff check-spec \
+.PHONY: help setup demo example-fastapi example-django example-flask test test-min cov check fmt fmt-check lint types layers generate check-generated spec-diff check-spec \
 	docs check-wheel conformance bench build clean
 
 help:  ## Show this list
@@ -40,13 +41,35 @@ setup: $(VENV)/.dev  ## Make the virtual environment with everything that develo
 demo: $(VENV)/.core  ## Show the main job on three fake Clerk instances, without an account
 	@$(BIN)/python examples/demo.py
 
+example-fastapi: $(VENV)/.dev  ## Run a little FastAPI application beside a fake Clerk
+	@$(BIN)/python examples/fastapi_app/run.py
+
+example-django: $(VENV)/.dev  ## Run a little Django project beside a fake Clerk
+	@$(BIN)/python examples/django_project/run.py
+
+example-flask: $(VENV)/.dev  ## Run a little Flask application beside a fake Clerk
+	@$(BIN)/python examples/flask_app/run.py
+
 test: $(VENV)/.dev  ## Run the tests; ARGS= passes arguments to pytest
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# Frameworks and what we rest on at their oldest; what only runs or drives the tests at its newest.
+$(MIN)/.done: pyproject.toml constraints.txt constraints-min.txt requirements-min.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; install it or say make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv $(MIN)
+	@$(MIN)/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt hatchling editables
+	@$(MIN)/bin/python -m pip --disable-pip-version-check -q install -c constraints-min.txt --no-build-isolation \
+		-r requirements-min.txt -e .
+	@touch $@
+
+test-min: $(MIN)/.done  ## Run the tests of the frameworks' glue on the oldest releases that are supported
+	@$(MIN)/bin/python -m pytest -n 2 tests/asgi tests/starlette tests/fastapi tests/django tests/flask \
+		tests/conformance examples $(ARGS)
 
 cov: $(VENV)/.dev  ## Run the tests and show which branches of clerk_ext they miss
 	@$(BIN)/python -m pytest -p no:clerk -n 2 --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-check: fmt-check lint types layers check-generated check-spec docs check-wheel conformance test  ## Everything that CI runs
+check: fmt-check lint types layers check-generated check-spec docs check-wheel conformance test-min test  ## Everything that CI runs
 
 fmt: $(VENV)/.dev  ## Format the code
 	@$(BIN)/ruff format .

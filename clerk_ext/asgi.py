@@ -52,8 +52,8 @@ class AsyncVisit(Visit):
 
     def __init__(self, gate: AsyncGate, request: RequestLike, *, writes: bool) -> None:
         super().__init__(request)
-        self.gate = gate
-        self.writes = writes
+        self.gate: AsyncGate = gate
+        self.writes: bool = writes
         self.renewed: asyncio.Event | None = None  # whoever watches over a stream waits for it
         self._required: list[Requirement] = []
 
@@ -248,8 +248,9 @@ class _Stream:
         self._visit = visit
         self._send = send
         self._recheck = recheck
-        self._watch: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[Denial] | None = None
         self._is_open = False
+        self._is_over = False
         self._denial: Denial | None = None
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
@@ -287,11 +288,11 @@ class _Stream:
     def _watch_over(self) -> None:
         if self._is_open and self._watch is None and self._visit.seconds_left() < math.inf:
             self._watch = asyncio.create_task(self._look_again(), name="clerk-recheck")
+            self._watch.add_done_callback(self._cut)
 
-    async def _look_again(self) -> None:
+    async def _look_again(self) -> Denial:
         renewed = self._visit.renewed = asyncio.Event()
-        denial = None
-        while denial is None:
+        while True:
             left = self._visit.seconds_left()
             # Past its expiry a token is good for as long as the clock skew allows.
             delay = min(self._recheck, left if left > 0 else _OVERTIME)
@@ -299,8 +300,24 @@ class _Stream:
                 await asyncio.wait_for(renewed.wait(), delay)
             renewed.clear()
             denial = await self._visit.end()
+            if denial is not None:
+                return denial
+
+    def _cut(self, watch: asyncio.Task[Denial]) -> None:
+        """Cancel the application once the sign-in has ended, or where nobody looks any more."""
+        if watch.cancelled() or self._is_over:
+            return
+        error = watch.exception()
+        if error is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {
+                    "message": "clerk_ext: an open stream is ended, since its sign-in cannot be looked at",
+                    "exception": error,
+                }
+            )
         if self._is_open and self._task is not None:
-            self._denial = denial
+            outage = VerificationUnavailable("The sign-in cannot be looked at.")
+            self._denial = watch.result() if error is None else self._visit.gate.unavailable(outage)
             self._task.cancel()
 
     def has_cancelled(self) -> bool:
@@ -320,5 +337,6 @@ class _Stream:
 
     def forget(self) -> None:
         """Stop to look."""
+        self._is_over = True
         if self._watch is not None:
             self._watch.cancel()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from clerk_ext.asgi import AsyncVisit
+
 if TYPE_CHECKING:
     import threading
 
@@ -161,6 +163,17 @@ def test_nobody_tells_whether_it_holds(streams: Streams) -> None:
         streams.fake.advance(66)
 
         assert (3000, "token-expired") == closed(connection)
+
+
+def test_websocket_ends_where_nobody_can_look_at_it(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours leaves none open for ever."""
+
+    async def fail(visit: AsyncVisit) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(AsyncVisit, "end", fail)
+    with streams.socket("/talk", streams.fake.sign_in().token) as connection:
+        assert (1013, "unavailable") == closed(connection)
 
 
 def test_event_stream_ends_when_the_session_is_revoked(streams: Streams) -> None:
