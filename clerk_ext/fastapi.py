@@ -90,7 +90,7 @@ class Require:
     """A dependency that lets only those through who have what is asked for; see `require`."""
 
     def __init__(self, requirement: Requirement) -> None:
-        self.requirement = requirement
+        self.requirement: Requirement = requirement
 
     async def __call__(self, visit: Annotated[AsyncVisit, Depends(current_visit)]) -> SessionClaims:
         """The claims.

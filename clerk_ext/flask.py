@@ -80,7 +80,7 @@ class Denied(HTTPException):
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(str(denial.body.get("detail", denial.reason)))
-        self.denial = denial
+        self.denial: Denial = denial
 
     def get_headers(self, environ: object = None, scope: object = None) -> list[tuple[str, str]]:
         """The answer's headers."""
@@ -121,8 +121,8 @@ class SyncVisit(Visit):
 
     def __init__(self, gate: Gate, current: Request) -> None:
         super().__init__(request)  # the proxy: the request's environ refers to this object, which would be a cycle
-        self.gate = gate
-        self.writes = is_writing(current.method)
+        self.gate: Gate = gate
+        self.writes: bool = is_writing(current.method)
         self.granted: SessionClaims | None = None  # what was let through last
         self._current = weakref.ref(current)
 

@@ -73,7 +73,7 @@ class Denied(HTTPException):
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.status_code, str(denial.body.get("detail", denial.reason)), dict(denial.headers))
-        self.denial = denial
+        self.denial: Denial = denial
 
 
 class ClerkAuth:
@@ -101,8 +101,8 @@ class ClerkAuth:
         recheck: float = RECHECK,
     ) -> None:
         check_recheck(recheck)
-        self.gate = AsyncGate(clerk, details=details, impersonation=impersonation)
-        self.recheck = recheck
+        self.gate: AsyncGate = AsyncGate(clerk, details=details, impersonation=impersonation)
+        self.recheck: float = recheck
 
     @property
     def clerk(self) -> AsyncClerk | AsyncTenants:
@@ -241,7 +241,7 @@ class ClerkUser(BaseUser):
     """
 
     def __init__(self, claims: SessionClaims) -> None:
-        self.claims = claims
+        self.claims: SessionClaims = claims
 
     @property
     def is_authenticated(self) -> bool:
@@ -277,7 +277,7 @@ class _Unavailable(AuthenticationError):
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.reason)
-        self.denial = denial
+        self.denial: Denial = denial
 
 
 class ClerkBackend(AuthenticationBackend):

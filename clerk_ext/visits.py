@@ -36,7 +36,7 @@ class Visit:
     """
 
     def __init__(self, request: RequestLike) -> None:
-        self.request = request
+        self.request: RequestLike = request
         self._outcomes: dict[FrozenPolicy | None, Outcome] = {}
         self._pretended: RequestState | None = None
 
@@ -84,7 +84,7 @@ class _Gate(Generic[C]):
 
     def __init__(self, *, details: bool, impersonation: Impersonation) -> None:
         check_impersonation(impersonation)
-        self.details = bool(details)
+        self.details: bool = bool(details)
         self.impersonation: Impersonation = impersonation
         # Weakly: of tenants that are removed nothing stays.
         self._under: weakref.WeakKeyDictionary[C, dict[FrozenPolicy, C]] = weakref.WeakKeyDictionary()
@@ -122,7 +122,7 @@ class Gate(_Gate[Clerk]):
     ) -> None:
         _check(clerk, (Clerk, Tenants), "a Clerk or Tenants")
         super().__init__(details=details, impersonation=impersonation)
-        self.clerk = clerk
+        self.clerk: Clerk | Tenants = clerk
 
     def state(self, visit: Visit, policy: FrozenPolicy | None = None) -> RequestState:
         """Who is signed in, or why nobody is.
@@ -177,7 +177,7 @@ class AsyncGate(_Gate[AsyncClerk]):
     ) -> None:
         _check(clerk, (AsyncClerk, AsyncTenants), "an AsyncClerk or AsyncTenants")
         super().__init__(details=details, impersonation=impersonation)
-        self.clerk = clerk
+        self.clerk: AsyncClerk | AsyncTenants = clerk
 
     async def state(self, visit: Visit, policy: FrozenPolicy | None = None) -> RequestState:
         """See `Gate.state`."""
