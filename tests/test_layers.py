@@ -128,6 +128,7 @@ def test_import_is_light() -> None:
         ("asgi", set[str]()),
         ("starlette", {"starlette"}),
         ("fastapi", {"starlette", "fastapi"}),
+        ("django", {"django"}),
         ("flask", {"flask"}),
     ],
 )

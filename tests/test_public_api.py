@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import pytest
@@ -57,3 +58,32 @@ def test_everything_public_is_documented() -> None:
 
     assert [] == undocumented
     assert [] == [name for name in clerk_ext.__all__ if not inspect.getdoc(getattr(clerk_ext, name))]
+
+
+@pytest.mark.parametrize("name", ["access", "asgi", "django", "fastapi", "flask", "starlette", "django.rest_framework"])
+def test_glue_is_documented(name: str) -> None:
+    """So is each name of the glue for frameworks; where a list of them is kept it is sorted, and they are there."""
+    if name.startswith("django"):
+        importlib.import_module("tests.django_ready")
+    module = importlib.import_module(f"clerk_ext.{name}")
+    listed = list(getattr(module, "__all__", ()))
+    public = listed or [
+        name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__
+    ]
+    values = {name: getattr(module, name) for name in public if not name.startswith("_")}
+
+    assert sorted(listed) == listed
+    assert [] == [
+        name
+        for name, value in values.items()
+        if (inspect.isclass(value) or inspect.isfunction(value)) and not inspect.getdoc(value)
+    ]
+    assert [] == [
+        f"{name}.{member}"
+        for name, value in values.items()
+        if inspect.isclass(value) and value.__module__.startswith("clerk_ext")
+        for member, found in vars(value).items()
+        if not member.startswith("_")
+        and (inspect.isfunction(found) or isinstance(found, property))
+        and not inspect.getdoc(found)
+    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.conformance.contract import Column
-from tests.conformance.servers import answer_of, calling, under_uvicorn
+from tests.conformance.servers import answer_of, calling, in_turn_under_uvicorn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -40,8 +40,7 @@ def columns_of(framework: str, make_app: Callable[[Setup, World], Any]) -> list[
         def start(setup: Setup) -> Generator[Caller]:
             app = make_app(setup, world)
             if behind == "uvicorn":
-                with under_uvicorn(app) as port:
-                    yield calling(port)
+                yield calling(in_turn_under_uvicorn(app))
             else:
                 with in_process(app) as call:
                     yield call

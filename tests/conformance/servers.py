@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import http.client
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
@@ -60,14 +62,51 @@ def under_uvicorn(app: Any, *, lifespan: Literal["auto", "off"] = "auto") -> Gen
             assert not thread.is_alive()
 
 
-@contextmanager
-def under_waitress(app: Any) -> Generator[int]:
-    """Serve a WSGI application; gives the port."""
-    server: Any = waitress.server.create_server(app, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield server.effective_port
-    finally:
-        server.close()
-        thread.join(10)
+# To start a server for each test takes longer than the test: one of each kind runs for as long as this process does.
+
+
+class _ASGIPlace:
+    """Where one application after the other is put."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+class _WSGIPlace:
+    """Where one application after the other is put."""
+
+    app: Any = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        return self.app(environ, start_response)
+
+
+@functools.cache
+def _uvicorn() -> tuple[_ASGIPlace, int]:
+    place, stack = _ASGIPlace(), ExitStack()
+    atexit.register(stack.close)
+    return place, stack.enter_context(under_uvicorn(place, lifespan="off"))
+
+
+@functools.cache
+def _waitress() -> tuple[_WSGIPlace, int]:
+    place = _WSGIPlace()
+    server: Any = waitress.server.create_server(place, host="127.0.0.1", port=0, threads=4)
+    threading.Thread(target=server.run, daemon=True).start()
+    return place, server.effective_port
+
+
+def in_turn_under_uvicorn(app: Any) -> int:
+    """Serve an ASGI application, without a lifespan, until it is another's turn; gives the port."""
+    place, port = _uvicorn()
+    place.app = app
+    return port
+
+
+def in_turn_under_waitress(app: Any) -> int:
+    """The same for a WSGI application."""
+    place, port = _waitress()
+    place.app = app
+    return port

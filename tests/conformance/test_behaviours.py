@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clerk_ext.testing import FakeClerk
-from tests.conformance.apps import fastapi_app, flask_app, starlette_app
+from tests.conformance.apps import (
+    django_async,
+    django_rest,
+    django_sync,
+    fastapi_app,
+    flask_app,
+    starlette_app,
+)
 from tests.conformance.behaviours.listed import LIST
 from tests.conformance.contract import Setup
 from tests.conformance.site import Site
@@ -15,7 +22,8 @@ from tests.conformance.site import Site
 if TYPE_CHECKING:
     from tests.conformance.contract import Column
 
-COLUMNS = [*fastapi_app.COLUMNS, *starlette_app.COLUMNS, *flask_app.COLUMNS]
+APPS = (fastapi_app, starlette_app, django_sync, django_async, django_rest, flask_app)
+COLUMNS = [column for app in APPS for column in app.COLUMNS]
 
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from email.message import Message
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -13,6 +12,10 @@ import httpx
 import starlette.datastructures
 import starlette.requests
 import werkzeug
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest
+
+from tests import django_ready as django_ready  # a request needs settings when it is made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,20 +57,8 @@ def scope_of(lines: Lines, kind: str = "http") -> dict[str, Any]:
     }
 
 
-def _of_django(module: str) -> Any:
-    """A module of Django, which has no types, with its settings in place."""
-    settings: Any = importlib.import_module("django.conf").settings
-    if not settings.configured:
-        settings.configure()
-    return importlib.import_module(f"django.{module}")
-
-
-def _django(lines: Lines) -> object:
-    return _of_django("core.handlers.wsgi").WSGIRequest(environ_of(lines))
-
-
 def _django_bare(lines: Lines) -> object:
-    request: Any = _of_django("http").HttpRequest()
+    request = HttpRequest()
     request.META = environ_of(lines)
     return request
 
@@ -91,7 +82,7 @@ KINDS: Final[dict[str, Callable[[Lines], Any]]] = {
     "httpx headers": lambda lines: httpx.Headers(octets(lines)),
     "starlette request": lambda lines: starlette.requests.Request(scope_of(lines)),
     "starlette headers": lambda lines: starlette.datastructures.Headers(raw=octets(lines)),
-    "django request": _django,
+    "django request": lambda lines: WSGIRequest(environ_of(lines)),
     "django bare request": _django_bare,
     "werkzeug request": lambda lines: werkzeug.Request(environ_of(lines)),
     "flask request": lambda lines: flask.Request(environ_of(lines)),

@@ -57,7 +57,7 @@ def _sync_routes(app: FastAPI) -> None:
 
     @app.get("/maybe")
     def maybe(claims: MaybeSignedIn) -> dict[str, str | None]:
-        return {"user": claims and claims.user_id}
+        return {"user": claims.user_id if claims else None}
 
     @app.get("/twice")
     def twice(claims: MaybeSignedIn, admin: Admin) -> dict[str, str | None]:
@@ -77,7 +77,7 @@ def _async_routes(app: FastAPI) -> None:
 
     @app.get("/maybe")
     async def maybe(claims: MaybeSignedIn) -> dict[str, str | None]:
-        return {"user": claims and claims.user_id}
+        return {"user": claims.user_id if claims else None}
 
     @app.get("/twice")
     async def twice(claims: MaybeSignedIn, admin: Admin) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from flask import Flask, request
 
 from clerk_ext.flask import ClerkAuth, claims, maybe_claims, require
 from tests.conformance.contract import METHODS, REQUIRED, Column, shown
-from tests.conformance.servers import answer_of, calling, under_waitress
+from tests.conformance.servers import answer_of, calling, in_turn_under_waitress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -108,8 +108,7 @@ def _in_process(world: World) -> Start:
 
 @contextmanager
 def _served(setup: Setup) -> Generator[Caller]:
-    with under_waitress(make_app(setup, "sync")) as port:
-        yield calling(port)
+    yield calling(in_turn_under_waitress(make_app(setup, "sync")))
 
 
 COLUMNS = [

@@ -1,0 +1,158 @@
+"""Django REST framework: `ClerkAuthentication`, and permissions: `IsSignedIn`, `requires`.
+
+::
+
+    class Invoices(ListAPIView):
+        authentication_classes = [ClerkAuthentication]
+        permission_classes = [requires(permission="org:invoices:read")]
+
+``request.user`` is who ``request.user`` is elsewhere in the project, and ``request.auth`` the claims. The middleware
+should be installed, too: it adds those headers that an exception here cannot.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+
+from clerk_ext.access import SIGNED_IN, Denial, Requirement, signed_out
+from clerk_ext.django.visits import visit_for
+from clerk_ext.errors import VerificationUnavailable
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+    from clerk_ext.access import Asked, FrozenPolicy
+    from clerk_ext.tokens.claims import SessionClaims
+
+__all__ = ["ClerkAuthentication", "Denied", "IsSignedIn", "requires"]
+
+_CHALLENGE = "www-authenticate"
+
+
+class Denied(APIException):
+    """A request is refused; an exception handler may read the answer's `denial`.
+
+    Attributes:
+        denial: The answer.
+    """
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.reason, denial.reason)
+        self.denial: Denial = denial
+        self.status_code: int = denial.status_code
+        # The class would make strings of all that is in it, also of the minutes of a reverification.
+        self.detail: Any = dict(denial.body)
+        # These two become headers in the framework's own exception handler.
+        self.auth_header: str | None = denial.headers.get(_CHALLENGE)
+        self.wait: int = int(denial.headers.get("retry-after", 0))
+
+    def __str__(self) -> str:
+        return self.denial.reason
+
+
+def _refuse(request: Request, denial: Denial) -> Denied:
+    visit_for(request).denial = denial
+    return Denied(denial)
+
+
+def _policy_of(request: Request) -> FrozenPolicy | None:
+    """The policy that the view's permissions ask for, or else its token would be refused before they are asked."""
+    view = (request.parser_context or {}).get("view")
+    # Not get_permissions(): a view's own may depend on the user.
+    for permission in getattr(view, "permission_classes", ()):
+        if isinstance(permission, type) and issubclass(permission, _Permission) and permission.requirement.policy:
+            return permission.requirement.policy
+    return None
+
+
+class ClerkAuthentication(BaseAuthentication):
+    """Who is signed in with Clerk, by the token of a header or a cookie.
+
+    A request without a token is left to other classes; one whose token is refused is answered with 401, and one of
+    which nobody can tell with 503.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Any, SessionClaims] | None:
+        """The user and the claims; None if the request brings no token, or the project has no user for it.
+
+        Raises:
+            Denied: 401 or 503.
+        """
+        visit = visit_for(request)
+        try:
+            state = visit.look(_policy_of(request))
+        except VerificationUnavailable as outage:
+            raise _refuse(request, visit.conf.denial_of(outage)) from outage
+        if state.claims is None:
+            denial = signed_out(state, details=visit.conf.gate.details)
+            if denial.headers[_CHALLENGE] == "Bearer":  # nothing was brought that could be at fault
+                return None
+            raise _refuse(request, denial)
+        user = visit.user_of(state.claims)
+        return (user, state.claims) if user.is_authenticated else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """The value of ``WWW-Authenticate``, which has the framework answer 401 and not 403."""
+        state = visit_for(request).latest
+        if state is None or state.reason is None:
+            return "Bearer"
+        return signed_out(state, details=False).headers[_CHALLENGE]
+
+
+class _Permission(BasePermission):
+    """What `IsSignedIn` and the classes of `requires` have in common.
+
+    They may be combined by ``&``, ``|`` and ``~``. A combination is answered in the framework's words.
+    """
+
+    requirement: ClassVar[Requirement] = SIGNED_IN
+    _denied: Denied | None = None
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Whether the request may do this.
+
+        Raises:
+            Denied: It cannot be told now: 503.
+        """
+        verdict = visit_for(request).require(self.requirement)
+        if not isinstance(verdict, Denial):
+            return True
+        self._denied = _refuse(request, verdict)
+        if verdict.status_code == 503:
+            raise self._denied
+        return False
+
+    @property
+    def message(self) -> str | None:
+        """What the framework asks for in order to refuse a request, of a permission that is part of no combination.
+
+        Raises:
+            Denied: The answer: 401 or 403.
+        """
+        if self._denied is not None:
+            raise self._denied
+        return None
+
+
+class IsSignedIn(_Permission):
+    """Lets those through who are signed in with Clerk."""
+
+
+def requires(**asked: Unpack[Asked]) -> type[BasePermission]:
+    """A permission class that lets those through who are signed in and have what is asked for.
+
+    Args:
+        asked: See `Asked`.
+
+    Raises:
+        TypeError: An argument is of the wrong type.
+        ValueError: One has a value that nobody could have.
+    """
+    return type("Requires", (_Permission,), {"requirement": Requirement.of(**asked), "__doc__": _Permission.__doc__})
