@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import clerk_ext
 from clerk_ext.config import ClerkConfig
 from clerk_ext.testing import FakeClerk, FakeTransport
+from tests.conformance.asgi_client import in_process
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")))
@@ -56,7 +58,25 @@ def test_readme_block_of_requests_runs_as_it_stands(capsys: pytest.CaptureFixtur
 
 def test_readme_block_of_tenants_runs_as_it_stands() -> None:
     """The example of many instances needs nothing filled in."""
-    exec(BLOCKS[5], {})
+    exec(BLOCKS[6], {})
+
+
+def test_readme_block_of_a_framework_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application answers who is signed in, refuses others, and asks for proof in the form that Clerk has."""
+    fake = FakeClerk("acme")
+    clerk = clerk_ext.AsyncClerk(fake.config(), transport=FakeTransport(fake))
+    monkeypatch.setattr(clerk_ext.AsyncClerk, "from_env", lambda: clerk)
+    ada, acme = fake.add_user(), fake.add_organization("acme")
+    fake.add_membership(ada, acme, permissions=["org:invoices:delete"], features=["invoices"])
+    signed_in = fake.sign_in(ada, organization=acme, claims={"fva": [30, -1]})
+    names: dict[str, Any] = {}
+    exec(BLOCKS[5], names)
+
+    with in_process(names["app"]) as call:
+        assert {"user": ada.id} == call("GET", "/me", signed_in.headers).json
+        assert 401 == call("GET", "/me", {}).status
+        refused = call("DELETE", "/invoices", signed_in.headers)
+        assert "reverification-error" == refused.json["clerk_error"]["reason"]
 
 
 @pytest.mark.parametrize("number", range(4))

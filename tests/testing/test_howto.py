@@ -1,4 +1,4 @@
-"""Every Python snippet of docs/testing.md does what it says, as the test file that a reader would make of it."""
+"""Every Python snippet of the how-to pages does what it says, as the test file that a reader would make of it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from clerk_ext.testing import FakeClerk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PAGE = (Path(__file__).parents[2] / "docs" / "testing.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {name: (DOCS / f"{name}.md").read_text("utf-8") for name in ("testing", "fastapi", "django", "flask")}
+PAGE = PAGES["testing"]
 SNIPPETS = {
-    f"{heading.strip()}, {place}": code
-    for heading, section in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    f"{name}: {heading.strip()}, {place}": code
+    for name, page in PAGES.items()
+    for heading, section in re.findall(r"^##? (.*?)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     for place, code in enumerate(re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL), 1)
 }
 # Starlette has its test client on another HTTP library than ours, if that is installed.
@@ -32,15 +35,24 @@ STARLETTE = "ignore:Using `httpx` with `starlette.testclient`"
 
 def environment() -> dict[str, str]:
     """The environment without proxies, and without what belongs to the run that we are in."""
-    ours = re.compile(r"(PYTEST|COV|CLERK)_.*|.*_proxy", re.IGNORECASE)
+    ours = re.compile(r"(PYTEST|COV|CLERK|DJANGO)_.*|.*_proxy", re.IGNORECASE)
     return {name: value for name, value in os.environ.items() if not ours.fullmatch(name)}
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, dict[str, str]]:
-    """Of each snippet its tests and why they failed, from one run of pytest on all in a folder of their own."""
-    folder = tmp_path_factory.mktemp("howto")
-    for number, code in enumerate(SNIPPETS.values()):
+    """Of each snippet its tests and why they failed; Django, which a process configures once, has runs of its own."""
+    alone = {name: code for name, code in SNIPPETS.items() if "settings.configure" in code}
+    together = {name: code for name, code in SNIPPETS.items() if name not in alone}
+    found: dict[str, dict[str, str]] = {}
+    for snippets in (together, *({name: code} for name, code in alone.items())):
+        found |= run(snippets, tmp_path_factory.mktemp("howto"))
+    return found
+
+
+def run(snippets: Mapping[str, str], folder: Path) -> dict[str, dict[str, str]]:
+    """Run pytest on snippets in a folder of their own."""
+    for number, code in enumerate(snippets.values()):
         if "def test_" not in code:
             code = "def test_as_a_script():\n" + re.sub(r"^(?=.)", "    ", code, flags=re.MULTILINE)
         (folder / f"test_{number}.py").write_text(code, "utf-8")
@@ -55,10 +67,10 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, dict[str,
         check=False,
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    found: dict[str, dict[str, str]] = {name: {} for name in SNIPPETS}
+    found: dict[str, dict[str, str]] = {name: {} for name in snippets}
     for case in ElementTree.parse(folder / "report.xml").iter("testcase"):
         module = case.attrib["classname"] or case.attrib["name"]  # a file that cannot be imported has no class name
-        name = list(SNIPPETS)[int(module.removeprefix("test_"))]
+        name = list(snippets)[int(module.removeprefix("test_"))]
         why = "".join(part.text or part.tag for part in case)  # a failure, an error or a skip
         found[name][case.attrib["name"]] = why
     return found
@@ -75,8 +87,8 @@ def test_snippet_passes(name: str, outcomes: Mapping[str, dict[str, str]]) -> No
 
 
 def test_every_block_is_a_snippet_that_runs() -> None:
-    """No Python on the page is left out, whatever heading it stands under."""
-    assert PAGE.count("```python") == len(SNIPPETS) > 10
+    """No Python on the pages is left out, whatever heading it stands under."""
+    assert sum(page.count("```python") for page in PAGES.values()) == len(SNIPPETS) > 20
 
 
 def test_command_serves_what_it_prints() -> None:
