@@ -7,7 +7,7 @@ request at it. The glue of a framework makes both, and turns a `Denial` into an 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clerk_ext.access import SIGNED_IN, Denial, check_impersonation, judge, unavailable
 from clerk_ext.clerk import AsyncClerk, Clerk
@@ -36,7 +36,7 @@ class Visit:
     """
 
     def __init__(self, request: RequestLike) -> None:
-        self.request: RequestLike = request
+        self.request: Any = request  # whoever made the visit knows of which framework it is
         self._outcomes: dict[FrozenPolicy | None, Outcome] = {}
         self._pretended: RequestState | None = None
 
