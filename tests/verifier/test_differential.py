@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from jwcrypto import jwk, jws, jwt
 
@@ -314,10 +314,12 @@ def _own_jwk() -> jwk.JWK:
 
 
 @given(payload=st.binary(max_size=60))
+@example(payload=b"{}")
 @settings(max_examples=15)  # jwcrypto checks the private key anew for each signature
 def test_any_payload_that_jwcrypto_signs(judges: Judges, payload: bytes) -> None:
     """What jwcrypto signs holds for us: the fault that is left is the payload's."""
     signed: Any = jws.JWS(payload)
     signed.add_signature(_own_jwk(), None, json.dumps({"alg": "RS256", "kid": OWN_KID}))
 
-    assert Reason.TOKEN_INVALID == judges.verdict(cast("str", signed.serialize(compact=True)))
+    verdict = judges.verdict(cast("str", signed.serialize(compact=True)))
+    assert verdict in {Reason.TOKEN_INVALID, Reason.TOKEN_VERIFICATION_FAILED}  # the latter where it is an object
