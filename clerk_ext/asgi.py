@@ -228,6 +228,8 @@ class ClerkMiddleware:
             stream.has_cancelled()
         finally:
             stream.forget()
+            # The visit refers to the request: what is left here would be a cycle for the garbage collector.
+            scope[KEY] = outer
         await stream.say_goodbye()
 
 
