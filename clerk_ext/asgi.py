@@ -88,12 +88,14 @@ class AsyncVisit(Visit):
         before = self.latest
         if before is None or before.claims is None:
             raise RuntimeError("renew: nobody is signed in on this connection; let the client open another.")
+        renewed: dict[FrozenPolicy | None, RequestState] = {}
         for policy in self._policies:
-            state = await self.gate.again(token, before.claims.tenant, policy)
+            state = renewed[policy] = await self.gate.again(token, before.claims.tenant, policy)
             if state.claims is None:
                 return state
             if _whose(state.claims) != _whose(before.claims):
                 return signed_out(before.tenant, _of_another_session())
+        for policy, state in renewed.items():
             self.note(policy, state)
         if self.renewed is not None:
             self.renewed.set()
