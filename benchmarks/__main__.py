@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import (
     caller,
     calls,
+    cold_start,
     crowd,
+    frameworks,
     growth,
     imports,
     material,
@@ -48,16 +50,18 @@ def main() -> None:
         *_about_tokens(rounds, _QUICK_TOKENS if arguments.quick else _TOKENS),
         *(row for part in (calls, pages, imports) for row in part.measure(rounds)),
     ]
+    requests = [row for part in (frameworks, cold_start) for row in part.measure(rounds)]
     early = ", ".join(imports.loaded_too_early()) or "none"
     loaded = f"httpx, jwcrypto and API models, after `from clerk_ext import Clerk` alone: {early} loaded."
     notes = [*report.legend(rounds), material.sizes(), loaded]
-    print(report.plain(rows), "", *notes, sep="\n")
+    print(report.plain(rows), "", report.plain_of_sign_in(requests), "", *notes, sep="\n")
     if arguments.write:
-        plot.draw(rows, _PLOT)
+        plot.draw([*rows, *requests], _PLOT)
         head = "# Figures\n\nWritten by `python -m benchmarks --write`; do not edit."
         picture = f"![Each piece of work beside its limit and the peers]({_PLOT.name})"
+        tables = f"{report.markdown(rows)}\n\n{report.markdown_of_sign_in(requests)}"
         listed = "\n".join(f"- {note}" for note in notes)
-        _RESULTS.write_text(f"{head}\n\n{picture}\n\n{report.markdown(rows)}\n\n{listed}\n", encoding="utf-8")
+        _RESULTS.write_text(f"{head}\n\n{picture}\n\n{tables}\n\n{listed}\n", encoding="utf-8")
 
 
 def _about_tokens(rounds: int, many: int) -> list[Row]:

@@ -8,9 +8,26 @@ from importlib import metadata
 from typing import Any, Final
 
 PYJWT, JOSERFC, JWCRYPTO, OFFICIAL = "PyJWT", "joserfc", "jwcrypto", "official"
+OFFICIAL_SYNC, CLERK_AUTH = "official, sync", "clerk-auth"
 PEERS: Final = (PYJWT, JOSERFC, JWCRYPTO, OFFICIAL)
-DISTRIBUTIONS: Final = {PYJWT: "PyJWT", JOSERFC: "joserfc", JWCRYPTO: "jwcrypto", OFFICIAL: "clerk-backend-api"}
-_PACKAGES: Final = {PYJWT: "jwt", JOSERFC: "joserfc", JWCRYPTO: "jwcrypto", OFFICIAL: "clerk_backend_api"}
+"""Those that verify tokens."""
+SIGN_IN_PEERS: Final = (OFFICIAL, OFFICIAL_SYNC, CLERK_AUTH)
+"""Those that sign requests in; the official SDK has a form to await, and one that people call in `async def`, too."""
+DISTRIBUTIONS: Final = {
+    PYJWT: "PyJWT",
+    JOSERFC: "joserfc",
+    JWCRYPTO: "jwcrypto",
+    OFFICIAL: "clerk-backend-api",
+    CLERK_AUTH: "fastapi-clerk-auth",
+}
+_PACKAGES: Final = {
+    PYJWT: "jwt",
+    JOSERFC: "joserfc",
+    JWCRYPTO: "jwcrypto",
+    OFFICIAL: "clerk_backend_api",
+    OFFICIAL_SYNC: "clerk_backend_api",
+    CLERK_AUTH: "fastapi_clerk_auth",
+}
 
 
 def installed(peer: str) -> bool:

@@ -1,4 +1,4 @@
-"""The table: as plain text for a screen, and as Markdown for ``results.md``."""
+"""The two tables: as plain text for a screen, and as Markdown for ``results.md``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from benchmarks.peers import DISTRIBUTIONS, PEERS, installed, version
+from benchmarks.peers import DISTRIBUTIONS, PEERS, SIGN_IN_PEERS, installed, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _MISSING = "–"
 _HEADINGS = ("work", "floor", "", *PEERS, "ours", "async", "", "limit", "")
+_SIGN_IN_HEADINGS = ("request", "floor", "", *SIGN_IN_PEERS, "ours", "limit", "")
 _LEFT = 2  # columns of words; the others are numbers and stand to the right
-_BESIDE = ("cryptography", "httpx", "sniffio", "attrs")
+_BESIDE = ("cryptography", "httpx", "sniffio", "attrs", "fastapi", "starlette", "Django", "Flask", "uvicorn")
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +79,19 @@ class Row:
             return _figure(self.floor_figure, self.unit) if self.floor else ""
         return _time(self.floor_seconds) if self.floor else ""
 
+    def sign_in_cells(self) -> tuple[str, ...]:
+        """The row as texts of the second table: each ratio with the time that is added, a blank as in `cells`."""
+        peers = (self._with_added(self.peers[peer]) if peer in self.peers else "" for peer in SIGN_IN_PEERS)
+        ours = self._with_added(self.ours, self.unit)
+        return (self.work, self.floor, self._floor(), *peers, ours, self.shown()[1], self.verdict)
+
+    def _with_added(self, figure: float | None, unit: str = "") -> str:
+        if self.unit or figure is None or self.floor_seconds is None:
+            return _figure(figure, unit)
+        added = (figure - 1) * self.floor_seconds
+        signed = f"{'+' if added > 0 else '-'}{_time(abs(added))}"
+        return f"{_figure(figure)} {signed:>8}"
+
     def cells(self) -> tuple[str, ...]:
         """The row as texts, a blank for a peer that has no such work."""
         return (
@@ -112,12 +126,13 @@ def _time(seconds: float | None) -> str:
 def legend(rounds: int) -> list[str]:
     """What the numbers are, of which versions and when."""
     ours = f"clerk-ext {version('clerk-ext')}"
-    peers = ", ".join(f"{DISTRIBUTIONS[peer]} {version(DISTRIBUTIONS[peer])}" for peer in PEERS if installed(peer))
+    peers = ", ".join(f"{name} {version(name)}" for peer, name in DISTRIBUTIONS.items() if installed(peer))
     beside = ", ".join(f"{name} {version(name)}" for name in _BESIDE)
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
     return [
         f"Figures without a unit are ratios to the floor of their row: medians of {rounds} rounds, all taking turns.",
+        "What is added to the floor stands beside the ratio where the work is a request.",
         f"{_MISSING} is not installed; a blank does no such work; official is Clerk's own clerk-backend-api.",
         f"{dt.datetime.now(dt.UTC):%Y-%m-%d}, {python}, {machine}.",
         f"{ours}; {peers}; {beside}.",
@@ -126,8 +141,17 @@ def legend(rounds: int) -> list[str]:
 
 def plain(rows: Iterable[Row]) -> str:
     """The table for a screen."""
-    table = [_HEADINGS, *(row.cells() for row in rows)]
-    widths = [max(len(cells[column]) for cells in table) for column in range(len(_HEADINGS))]
+    return _plain(_HEADINGS, [row.cells() for row in rows])
+
+
+def plain_of_sign_in(rows: Iterable[Row]) -> str:
+    """The table of the rows about requests."""
+    return _plain(_SIGN_IN_HEADINGS, [row.sign_in_cells() for row in rows])
+
+
+def _plain(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table = [headings, *rows]
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(headings))]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -142,6 +166,15 @@ def plain(rows: Iterable[Row]) -> str:
 
 def markdown(rows: Iterable[Row]) -> str:
     """The same table in Markdown."""
-    rules = ["---" if column < _LEFT else "---:" for column in range(len(_HEADINGS))]
-    lines = [_HEADINGS, rules, *(row.cells() for row in rows)]
+    return _markdown(_HEADINGS, [row.cells() for row in rows])
+
+
+def markdown_of_sign_in(rows: Iterable[Row]) -> str:
+    """The table of the rows about requests."""
+    return _markdown(_SIGN_IN_HEADINGS, [row.sign_in_cells() for row in rows])
+
+
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rules = ["---" if column < _LEFT else "---:" for column in range(len(headings))]
+    lines = [headings, rules, *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

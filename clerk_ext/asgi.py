@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clerk_ext.access import SIGNED_IN, VARY, Denial, is_writing
 from clerk_ext.errors import Reason, TokenVerificationError, VerificationUnavailable
-from clerk_ext.requests import signed_out
+from clerk_ext.requests import RequestState, signed_out
 from clerk_ext.tokens.claims import SessionClaims, seconds_left
 from clerk_ext.visits import AsyncGate, Visit
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from clerk_ext.access import FrozenPolicy, Requirement
     from clerk_ext.carriers import RequestLike
-    from clerk_ext.requests import RequestState
 
     Scope: TypeAlias = MutableMapping[str, Any]
     Message: TypeAlias = MutableMapping[str, Any]
@@ -85,40 +84,40 @@ class AsyncVisit(Visit):
             VerificationUnavailable: It cannot be told now; nothing changes.
             RuntimeError: Nobody was signed in before.
         """
-        before = self.latest
-        if before is None or before.claims is None:
+        held = self._held()
+        if not held:
             raise RuntimeError("renew: nobody is signed in on this connection; let the client open another.")
         renewed: dict[FrozenPolicy | None, RequestState] = {}
-        for policy in self._policies:
-            state = renewed[policy] = await self.gate.again(token, before.claims.tenant, policy)
+        for policy, (_, claims) in held.items():
+            state = renewed[policy] = await self.gate.again(token, claims.tenant, policy)
             if state.claims is None:
                 return state
-            if _whose(state.claims) != _whose(before.claims):
-                return signed_out(before.tenant, _of_another_session())
+            if _whose(state.claims) != _whose(claims):
+                return signed_out(claims.tenant, _of_another_session())
         for policy, state in renewed.items():
             self.note(policy, state)
         if self.renewed is not None:
             self.renewed.set()
-        assert self.latest is not None
-        return self.latest
+        return list(renewed.values())[-1]
 
-    @property
-    def _policies(self) -> list[FrozenPolicy | None]:
-        return list(self._outcomes)
+    def _held(self) -> dict[FrozenPolicy | None, tuple[str, SessionClaims]]:
+        """Token and claims under each policy under which somebody is signed in."""
+        return {
+            policy: (state.token, state.claims)
+            for policy, state in self._outcomes.items()
+            if isinstance(state, RequestState) and state.claims is not None and state.token is not None
+        }
 
     async def end(self) -> Denial | None:
         """Look at the sign-in again: what to answer if it does not hold any more, None if it does.
 
         Where it cannot be told, it holds until the token expires.
         """
-        for policy in self._policies:
-            state = self.recall(policy)
-            if state is None or state.claims is None or state.token is None:
-                continue
+        for policy, (token, claims) in self._held().items():
             try:
-                fresh = await self.gate.again(state.token, state.claims.tenant, policy)
+                fresh = await self.gate.again(token, claims.tenant, policy)
             except VerificationUnavailable as outage:
-                if self.seconds_left() <= 0:
+                if seconds_left(claims) <= 0:
                     return self.gate.unavailable(outage)
                 continue
             for requirement in [asked for asked in self._required if asked.policy == policy] or [SIGNED_IN]:
@@ -129,8 +128,7 @@ class AsyncVisit(Visit):
 
     def seconds_left(self) -> float:
         """Seconds until the token expires; infinity where nobody is signed in."""
-        claims = None if self.latest is None else self.latest.claims
-        return math.inf if claims is None else seconds_left(claims)
+        return min((seconds_left(claims) for _, claims in self._held().values()), default=math.inf)
 
 
 def _of_another_session() -> TokenVerificationError:

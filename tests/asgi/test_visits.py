@@ -107,6 +107,38 @@ def test_renewal_that_one_of_two_policies_refuses(client: AsyncClerk | AsyncTena
     asyncio.run(run())
 
 
+def test_renewal_where_another_policy_let_nobody_in(client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk) -> None:
+    """What was asked in vain is no hindrance."""
+
+    async def run() -> None:
+        signed_in = clerk_fake.sign_in(status="pending")
+        made = visit(client, signed_in.headers)
+        await made.require(Requirement(policy=PENDING))
+        assert not (await made.state()).is_signed_in
+        assert (await made.renew(clerk_fake.session_token(signed_in.session))).is_signed_in
+        assert None is await made.end()
+
+    asyncio.run(run())
+
+
+def test_outage_under_one_policy_ends_nothing(
+    client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: _Broken
+) -> None:
+    """What could not be told once is not asked again."""
+
+    async def run() -> None:
+        made = visit(client, clerk_fake.sign_in().headers)
+        await made.require(Requirement(policy=PENDING))
+        revocations.is_broken = True
+        with pytest.raises(VerificationUnavailable):
+            await made.state()
+        revocations.is_broken = False
+        assert None is await made.end()
+        assert made.seconds_left() <= 60
+
+    asyncio.run(run())
+
+
 def test_sign_in_ends_with_its_tenant(client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk) -> None:
     """One that is removed has no sessions any more."""
 
