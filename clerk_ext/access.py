@@ -154,7 +154,12 @@ class Requirement:
                     f"reverification: write one of {', '.join(map(repr, PRESETS))} or a dict such as "
                     '{"level": "second_factor", "afterMinutes": 10}.'
                 )
-            demands["reverification"] = reverification
+            # A copy, as JSON can tell it: refusals show it.
+            demands["reverification"] = (
+                {name: reverification[name] for name in ("level", "afterMinutes")}
+                if isinstance(reverification, Mapping)
+                else reverification
+            )
         if impersonation is not None:
             check_impersonation(impersonation)
         return cls(
@@ -250,7 +255,9 @@ def signed_out(state: RequestState, *, details: bool) -> Denial:
 
 def unavailable(outage: VerificationUnavailable, *, details: bool) -> Denial:
     """The answer to a request of which nobody can tell now whether it is signed in: 503."""
-    seconds = _RETRY_AFTER if outage.retry_after is None else outage.retry_after
+    seconds = outage.retry_after
+    if seconds is None or not math.isfinite(seconds):
+        seconds = _RETRY_AFTER
     return _denial(
         503,
         {"retry-after": str(max(1, math.ceil(seconds)))},

@@ -12,9 +12,9 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from clerk_ext.access import SIGNED_IN, VARY, Denial, is_writing
+from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, is_writing
 from clerk_ext.errors import Reason, TokenVerificationError, VerificationUnavailable
-from clerk_ext.requests import RequestState, signed_out
+from clerk_ext.requests import signed_out
 from clerk_ext.tokens.claims import SessionClaims, seconds_left
 from clerk_ext.visits import AsyncGate, Visit
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import TypeAlias
 
-    from clerk_ext.access import FrozenPolicy, Requirement
+    from clerk_ext.access import FrozenPolicy
     from clerk_ext.carriers import RequestLike
+    from clerk_ext.requests import RequestState
+    from clerk_ext.visits import Outcome
 
     Scope: TypeAlias = MutableMapping[str, Any]
     Message: TypeAlias = MutableMapping[str, Any]
@@ -36,6 +38,7 @@ KEY: Final = "clerk_ext"
 RECHECK: Final = 5.0
 """Seconds from one look at an open stream's sign-in to the next."""
 _OVERTIME: Final = 1.0
+_ANYBODY: Final = Requirement(impersonation="allow")
 _CLOSE_CODES: Final = {401: 3000, 403: 3003, 503: 1013}
 """Unauthorized, Forbidden, Try Again Later (registry of RFC 6455 11.7)."""
 
@@ -53,8 +56,16 @@ class AsyncVisit(Visit):
         super().__init__(request)
         self.gate: AsyncGate = gate
         self.writes: bool = writes
-        self.renewed: asyncio.Event | None = None  # whoever watches over a stream waits for it
+        self.brought: object = None
+        self.is_accepted: bool = False  # of a websocket
+        self.on_note: Callable[[], None] | None = None  # whoever watches over a stream wants to know
         self._required: list[Requirement] = []
+
+    def note(self, policy: FrozenPolicy | None, outcome: Outcome) -> None:
+        """Remember what was found, and tell who watches."""
+        super().note(policy, outcome)
+        if self.on_note is not None:
+            self.on_note()
 
     async def state(self, policy: FrozenPolicy | None = None) -> RequestState:
         """Who is signed in, or why nobody is.
@@ -67,7 +78,7 @@ class AsyncVisit(Visit):
     async def require(self, requirement: Requirement = SIGNED_IN) -> SessionClaims | Denial:
         """The claims of a request that may do this, or what to answer."""
         verdict = await self.gate.require(self, requirement, writes=self.writes)
-        if isinstance(verdict, SessionClaims):
+        if isinstance(verdict, SessionClaims) and requirement not in self._required:
             self._required.append(requirement)
         return verdict
 
@@ -84,43 +95,50 @@ class AsyncVisit(Visit):
             VerificationUnavailable: It cannot be told now; nothing changes.
             RuntimeError: Nobody was signed in before.
         """
+        if self._pretended is not None:
+            return self._pretended
         held = self._held()
         if not held:
             raise RuntimeError("renew: nobody is signed in on this connection; let the client open another.")
-        renewed: dict[FrozenPolicy | None, RequestState] = {}
-        for policy, (_, claims) in held.items():
-            state = renewed[policy] = await self.gate.again(token, claims.tenant, policy)
+        fresh: list[tuple[FrozenPolicy | None, RequestState]] = []
+        for policy, _, claims in held:
+            state = await self.gate.again(token, claims.tenant, policy)
             if state.claims is None:
                 return state
             if _whose(state.claims) != _whose(claims):
                 return signed_out(claims.tenant, _of_another_session())
-        for policy, state in renewed.items():
+            fresh.append((policy, state))
+        for policy, state in fresh:
             self.note(policy, state)
-        if self.renewed is not None:
-            self.renewed.set()
-        return list(renewed.values())[-1]
+        return fresh[-1][1]
 
-    def _held(self) -> dict[FrozenPolicy | None, tuple[str, SessionClaims]]:
-        """Token and claims under each policy under which somebody is signed in."""
-        return {
-            policy: (state.token, state.claims)
+    def _held(self) -> list[tuple[FrozenPolicy | None, RequestState, SessionClaims]]:
+        """The policies under which somebody is signed in, but for tests' pretence, which does not end."""
+        if self._pretended is not None:
+            return []
+        return [
+            (policy, state, state.claims)
             for policy, state in self._outcomes.items()
-            if isinstance(state, RequestState) and state.claims is not None and state.token is not None
-        }
+            if not isinstance(state, VerificationUnavailable) and state.claims is not None
+        ]
 
     async def end(self) -> Denial | None:
         """Look at the sign-in again: what to answer if it does not hold any more, None if it does.
 
         Where it cannot be told, it holds until the token expires.
         """
-        for policy, (token, claims) in self._held().items():
+        for policy, state, claims in self._held():
+            assert state.token is not None
             try:
-                fresh = await self.gate.again(token, claims.tenant, policy)
+                fresh = await self.gate.again(state.token, claims.tenant, policy)
             except VerificationUnavailable as outage:
-                if seconds_left(claims) <= 0:
+                if seconds_left(claims) <= 0 and self._outcomes.get(policy) is state:
                     return self.gate.unavailable(outage)
                 continue
-            for requirement in [asked for asked in self._required if asked.policy == policy] or [SIGNED_IN]:
+            if self._outcomes.get(policy) is not state:  # it was renewed meanwhile, and will be looked at
+                continue
+            # Where nobody required anything, nobody was judged, and being signed in is all that can end.
+            for requirement in [asked for asked in self._required if asked.policy == policy] or [_ANYBODY]:
                 verdict = self.gate.verdict(fresh, requirement, writes=self.writes)
                 if isinstance(verdict, Denial):
                     return verdict
@@ -128,7 +146,7 @@ class AsyncVisit(Visit):
 
     def seconds_left(self) -> float:
         """Seconds until the token expires; infinity where nobody is signed in."""
-        return min((seconds_left(claims) for _, claims in self._held().values()), default=math.inf)
+        return min((seconds_left(claims) for _, _, claims in self._held()), default=math.inf)
 
 
 def _of_another_session() -> TokenVerificationError:
@@ -153,18 +171,27 @@ def visit_in(scope: Scope) -> AsyncVisit:
             "clerk_ext: this application has no ClerkMiddleware; "
             "call ClerkAuth(clerk).init_app(app), of a mounted application, too."
         )
+    # What another middleware or a request within the request has made a writing one is one.
+    visit.writes = visit.writes or is_writing_in(scope)
     return visit
 
 
+def is_writing_in(scope: Scope) -> bool:
+    """Whether a request may change something: as a websocket may, and by its method."""
+    return scope["type"] == "websocket" or is_writing(scope["method"])
+
+
 async def answer(denial: Denial, scope: Scope, send: Send) -> None:
-    """Refuse a request, or a websocket that is not accepted yet.
+    """Refuse a request or a websocket; one that is accepted is closed.
 
     A server that cannot answer a websocket's request itself (no extension ``websocket.http.response``) closes it,
     which clients see as 403.
     """
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
-        if "websocket.http.response" not in (scope.get("extensions") or {}):
+        visit = scope.get(KEY)
+        is_accepted = isinstance(visit, AsyncVisit) and visit.is_accepted
+        if is_accepted or "websocket.http.response" not in (scope.get("extensions") or {}):
             await send({"type": "websocket.close", "code": _CLOSE_CODES[denial.status_code], "reason": denial.reason})
             return
         prefix = "websocket.http"
@@ -182,7 +209,8 @@ async def answer(denial: Denial, scope: Scope, send: Send) -> None:
 class ClerkMiddleware:
     """Adds a request's `AsyncVisit` to its scope, and what its sign-in came to to the answer's headers.
 
-    It refuses nothing by itself; what asks for the sign-in does.
+    It refuses nothing by itself; what asks for the sign-in does. Only what an application lets escape of
+    `TokenVerificationError` and `VerificationUnavailable` is answered here, with 401 and 503.
 
     Args:
         app: The application inside.
@@ -212,25 +240,42 @@ class ClerkMiddleware:
         """Let a request through."""
         kind = scope["type"]
         outer = scope.get(KEY)
-        if kind not in ("http", "websocket") or (isinstance(outer, AsyncVisit) and outer.gate is self._gate):
+        if kind not in ("http", "websocket") or (
+            isinstance(outer, AsyncVisit) and outer.gate is self._gate and outer.brought == _brought(scope)
+        ):
             await self._app(scope, receive, send)
             return
         request = scope if self._request_of is None else self._request_of(scope)
-        visit = AsyncVisit(self._gate, request, writes=kind == "websocket" or is_writing(scope["method"]))
+        visit = AsyncVisit(self._gate, request, writes=is_writing_in(scope))
+        visit.brought = _brought(scope)
         scope[KEY] = visit
-        stream = _Stream(visit, send, self._recheck)
+        stream = _Stream(visit, receive, send, self._recheck)
         try:
-            await self._app(scope, receive, stream.send_http if kind == "http" else stream.send_websocket)
-        except asyncio.CancelledError:
+            if kind == "http":
+                await self._app(scope, receive, stream.send_http)
+            else:
+                await self._app(scope, stream.receive_websocket, stream.send_websocket)
+        except (asyncio.CancelledError, _HasEnded):
             if not stream.has_cancelled():
                 raise
+        except (TokenVerificationError, VerificationUnavailable) as error:
+            if stream.has_begun:
+                raise
+            await answer(self._gate.answer_to(error), scope, send)
         else:
             stream.has_cancelled()
         finally:
             stream.forget()
-            # The visit refers to the request: what is left here would be a cycle for the garbage collector.
-            scope[KEY] = outer
+            if outer is not None:  # who goes on with this scope goes on with its own sign-in
+                scope[KEY] = outer
         await stream.say_goodbye()
+        if outer is None:
+            scope.pop(KEY, None)  # a scope that refers to itself stays until the garbage collector comes
+
+
+def _brought(scope: Scope) -> tuple[object, object]:
+    """What tells a request from one within it that has the same scope otherwise."""
+    return scope.get("method"), scope.get("headers")
 
 
 def check_recheck(seconds: object) -> None:
@@ -243,12 +288,19 @@ def check_recheck(seconds: object) -> None:
         raise ValueError(f"recheck: write a number of seconds above 0, not {seconds!r}.")
 
 
+class _HasEnded(OSError):
+    """What sending raises once the sign-in has ended, as it does once a client has left (ASGI)."""
+
+
 class _Stream:
     """An answer on its way; if it is one that lasts, a task looks at the sign-in again and ends it."""
 
-    def __init__(self, visit: AsyncVisit, send: Send, recheck: float) -> None:
+    def __init__(self, visit: AsyncVisit, receive: Receive, send: Send, recheck: float) -> None:
         self._visit = visit
+        self._receive = receive
         self._send = send
+        self._noted = asyncio.Event()
+        self.has_begun = False
         self._recheck = recheck
         self._watch: asyncio.Task[Denial] | None = None
         self._is_open = False
@@ -260,66 +312,92 @@ class _Stream:
 
     async def send_http(self, message: Message) -> None:
         """Send a message of an HTTP answer."""
+        self._check()
+        self.has_begun = True
+        if message["type"] == "http.response.start":
+            self._is_open = _is_event_stream(message)
         if message["type"] == "http.response.start" and self._visit.is_asked:
             headers = list(message.get("headers", ()))
             present = {bytes(name).lower() for name, _ in headers}
             added = ((name.encode(), value.encode()) for name, value in self._visit.headers.items())
             headers += [header for header in added if header[0] not in present]
-            if not any(bytes(name).lower() == b"vary" and VARY.encode() in bytes(value) for name, value in headers):
+            varies = b",".join(bytes(value) for name, value in headers if bytes(name).lower() == b"vary")
+            if not {b"authorization", b"cookie"} <= {field.strip() for field in varies.lower().split(b",")}:
                 headers.append((b"vary", VARY.encode()))
             message = {**message, "headers": headers}
-            self._is_open = any(
-                bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"text/event-stream")
-                for name, value in headers
-            )
-            self._watch_over()
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._is_open = False
+            self._close()
+        self._watch_over()
         await self._send(message)
 
     async def send_websocket(self, message: Message) -> None:
         """Send a message of a websocket."""
-        self._is_websocket = True
+        self._check()
+        self._is_websocket = self.has_begun = True
         if message["type"] == "websocket.accept":
-            self._is_open = True
+            self._is_open = self._visit.is_accepted = True
         elif message["type"] == "websocket.close":
-            self._is_open = False
+            self._close()
         await self._send(message)
         self._watch_over()
 
+    async def receive_websocket(self) -> Message:
+        """Receive a message of a websocket; once it has ended, that."""
+        if self._denial is not None:
+            return {"type": "websocket.disconnect", "code": _CLOSE_CODES[self._denial.status_code]}
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":  # what the endpoint does from now on is not ours to cut
+            self._close()
+        return message
+
+    def _check(self) -> None:
+        if self._denial is not None:
+            raise _HasEnded("The sign-in has ended.")
+
+    def _close(self) -> None:
+        self._is_open = False
+        self.forget()
+
     def _watch_over(self) -> None:
-        if self._is_open and self._watch is None and self._visit.seconds_left() < math.inf:
+        if not self._is_open or self._is_over or self._watch is not None:
+            return
+        self._visit.on_note = self._noticed
+        if self._visit.seconds_left() < math.inf:
             self._watch = asyncio.create_task(self._look_again(), name="clerk-recheck")
             self._watch.add_done_callback(self._cut)
 
+    def _noticed(self) -> None:
+        """Somebody asked, or brought a fresh token."""
+        self._noted.set()
+        self._watch_over()
+
     async def _look_again(self) -> Denial:
-        renewed = self._visit.renewed = asyncio.Event()
         while True:
             left = self._visit.seconds_left()
             # Past its expiry a token is good for as long as the clock skew allows.
             delay = min(self._recheck, left if left > 0 else _OVERTIME)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(renewed.wait(), delay)
-            renewed.clear()
+                await asyncio.wait_for(self._noted.wait(), delay)
+            self._noted.clear()
             denial = await self._visit.end()
             if denial is not None:
                 return denial
 
     def _cut(self, watch: asyncio.Task[Denial]) -> None:
         """Cancel the application once the sign-in has ended, or where nobody looks any more."""
-        if watch.cancelled() or self._is_over:
+        if self._is_over:
             return
-        error = watch.exception()
-        if error is not None:
+        failed = watch.cancelled() or watch.exception() is not None
+        if failed:
             asyncio.get_running_loop().call_exception_handler(
                 {
                     "message": "clerk_ext: an open stream is ended, since its sign-in cannot be looked at",
-                    "exception": error,
+                    "exception": asyncio.CancelledError() if watch.cancelled() else watch.exception(),
                 }
             )
         if self._is_open and self._task is not None:
             outage = VerificationUnavailable("The sign-in cannot be looked at.")
-            self._denial = watch.result() if error is None else self._visit.gate.unavailable(outage)
+            self._denial = self._visit.gate.unavailable(outage) if failed else watch.result()
             self._task.cancel()
 
     def has_cancelled(self) -> bool:
@@ -340,5 +418,13 @@ class _Stream:
     def forget(self) -> None:
         """Stop to look."""
         self._is_over = True
+        self._visit.on_note = None
         if self._watch is not None:
             self._watch.cancel()
+
+
+def _is_event_stream(message: Message) -> bool:
+    return any(
+        bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"text/event-stream")
+        for name, value in message.get("headers", ())
+    )

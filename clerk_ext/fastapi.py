@@ -139,9 +139,14 @@ async def maybe_signed_in(visit: Annotated[AsyncVisit, Depends(current_visit)]) 
     """The claims of who is signed in; None if nobody is.
 
     Raises:
-        VerificationUnavailable: It cannot be told now; `ClerkAuth.init_app` has it answered with 503.
+        Denied: 503 if it cannot be told; 403 if they act as another user and may not do so here.
     """
-    return (await visit.state()).claims
+    verdict = await visit.require()
+    if isinstance(verdict, Denial):
+        if verdict.status_code == 401:
+            return None
+        raise Denied(verdict)
+    return verdict
 
 
 SignedIn: TypeAlias = Annotated[SessionClaims, Depends(signed_in)]

@@ -28,10 +28,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from clerk_ext.access import Denial, Requirement, signed_out
-from clerk_ext.asgi import KEY, RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, visit_in
+from clerk_ext.access import VARY, Denial, Requirement
+from clerk_ext.asgi import KEY, RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, is_writing_in, visit_in
 from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
-from clerk_ext.requests import signed_out as signed_out_state
 from clerk_ext.tenants import AsyncTenants
 from clerk_ext.visits import AsyncGate
 
@@ -142,10 +141,8 @@ class ClerkAuth:
     def _response(self, error: Exception) -> Response:
         if isinstance(error, Denied):
             return DenialResponse(error.denial)
-        if isinstance(error, VerificationUnavailable):
-            return DenialResponse(self.gate.unavailable(error))
-        assert isinstance(error, TokenVerificationError)
-        return DenialResponse(signed_out(signed_out_state(None, error), details=self.gate.details))
+        assert isinstance(error, (TokenVerificationError, VerificationUnavailable))
+        return DenialResponse(self.gate.answer_to(error))
 
     @asynccontextmanager
     async def lifespan(self, app: object) -> AsyncGenerator[None]:
@@ -154,9 +151,9 @@ class ClerkAuth:
         Give it to the application, or enter it in a lifespan of your own. If the keys cannot be had the application
         starts all the same: they are fetched again when they are needed.
         """
-        for name, failure in (await self._prewarm()).items():
-            _LOG.warning("the keys of tenant %s cannot be had now: %s", name, failure)
         try:
+            for name, failure in (await self._prewarm()).items():
+                _LOG.warning("the keys of tenant %s cannot be had now: %s", name, failure)
             yield
         finally:
             await self.clerk.aclose()
@@ -166,12 +163,16 @@ class DenialResponse(Response):
     """A refusal as a response, to a request or to a websocket that is not accepted yet."""
 
     def __init__(self, denial: Denial) -> None:
-        super().__init__(denial.content, denial.status_code, dict(denial.headers), "application/json")
+        headers = {"vary": VARY, **denial.headers}
+        super().__init__(denial.content, denial.status_code, headers, "application/json")
         self._denial = denial
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        await answer(self._denial, scope, send)
+        if scope["type"] == "websocket":
+            await answer(self._denial, scope, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def visit_of(connection: HTTPConnection) -> AsyncVisit:
@@ -272,8 +273,8 @@ def _identity(user: ClerkUser) -> tuple[str, str]:
     return user.claims.tenant, user.identity
 
 
-class _Unavailable(AuthenticationError):
-    """What the backend raises when nobody can tell."""
+class _Refused(AuthenticationError):
+    """What the backend raises when nobody can tell, or where nobody may act as another user."""
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.reason)
@@ -299,21 +300,22 @@ class ClerkBackend(AuthenticationBackend):
         """Who is signed in; None if nobody is.
 
         Raises:
-            AuthenticationError: It cannot be told now; `on_error` answers it with 503.
+            AuthenticationError: It cannot be told now; `on_error` answers it with 503. Or they act as another user
+                and may not do so; it answers that with 403.
         """
         visit = conn.scope.get(KEY)
-        if not isinstance(visit, AsyncVisit):
-            visit = AsyncVisit(self._gate, conn, writes=True)
-        try:
-            claims = (await visit.state()).claims
-        except VerificationUnavailable as outage:
-            raise _Unavailable(self._gate.unavailable(outage)) from outage
-        if claims is None:
-            return None
+        # A mounted application may have a sign-in of its own, and that around it vouches for nobody here.
+        if not isinstance(visit, AsyncVisit) or visit.gate is not self._gate:
+            visit = AsyncVisit(self._gate, conn, writes=is_writing_in(conn.scope))
+        claims = await visit.require()
+        if isinstance(claims, Denial):
+            if claims.status_code == 401:
+                return None
+            raise _Refused(claims)
         role = () if claims.org_role is None else (claims.org_role,)
         return AuthCredentials(["authenticated", *role, *claims.org_permissions]), ClerkUser(claims)
 
     def on_error(self, conn: HTTPConnection, error: AuthenticationError) -> Response:
-        """The answer where nobody can tell who is signed in."""
-        assert isinstance(error, _Unavailable)
+        """The answer where nobody can tell who is signed in, or they may not act as another user."""
+        assert isinstance(error, _Refused)
         return DenialResponse(error.denial)

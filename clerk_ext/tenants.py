@@ -599,6 +599,16 @@ async def locate_async(tenants: AsyncTenants, request: RequestLike) -> tuple[Asy
         return signed_out(None, refusal)
 
 
+async def find_again(tenants: AsyncTenants, name: str, token: str) -> AsyncClerk:
+    """The client of a tenant that a token was verified for before.
+
+    Raises:
+        UnknownTenant: It is not known any more; a `TokenVerificationError` where the token names it.
+        TenantUnavailable: It cannot be loaded now.
+    """
+    return await tenants._run(tenants._still(name, token))  # pyright: ignore[reportPrivateUsage]
+
+
 @attrs.frozen
 class _Place:
     """Which connections a tenant uses, and by which clocks: the same for most."""

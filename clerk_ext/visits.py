@@ -10,10 +10,11 @@ import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clerk_ext.access import SIGNED_IN, Denial, check_impersonation, judge, unavailable
+from clerk_ext.access import signed_out as refuse_signed_out
 from clerk_ext.clerk import AsyncClerk, Clerk
 from clerk_ext.errors import Reason, TokenVerificationError, UnknownTenant, VerificationUnavailable
 from clerk_ext.requests import RequestState, signed_out
-from clerk_ext.tenants import AsyncTenants, Tenants, locate, locate_async
+from clerk_ext.tenants import AsyncTenants, Tenants, find_again, locate, locate_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +105,12 @@ class _Gate(Generic[C]):
         """See `unavailable`."""
         return unavailable(outage, details=self.details)
 
+    def answer_to(self, error: TokenVerificationError | VerificationUnavailable) -> Denial:
+        """What to answer where an endpoint lets an error escape."""
+        if isinstance(error, VerificationUnavailable):
+            return self.unavailable(error)
+        return refuse_signed_out(signed_out(None, error), details=self.details)
+
 
 class Gate(_Gate[Clerk]):
     """What the requests of an application pass.
@@ -156,7 +163,8 @@ class Gate(_Gate[Clerk]):
         try:
             state = self.state(visit, requirement.policy)
         except VerificationUnavailable as outage:
-            return self.unavailable(outage)
+            # Its traceback refers to the visit, which remembers it.
+            return self.unavailable(outage.with_traceback(None))
         return self.verdict(state, requirement, writes=writes)
 
 
@@ -211,8 +219,8 @@ class AsyncGate(_Gate[AsyncClerk]):
         clerk = self.clerk
         if isinstance(clerk, AsyncTenants):
             try:
-                clerk = await clerk.load(tenant)
-            except UnknownTenant:  # it was removed meanwhile
+                clerk = await find_again(clerk, tenant, token)
+            except (UnknownTenant, TokenVerificationError):  # it was removed meanwhile
                 return signed_out(
                     None, TokenVerificationError(Reason.TENANT_UNKNOWN, "The tenant is not known here any more.")
                 )
@@ -227,7 +235,8 @@ class AsyncGate(_Gate[AsyncClerk]):
         try:
             state = await self.state(visit, requirement.policy)
         except VerificationUnavailable as outage:
-            return self.unavailable(outage)
+            # Its traceback refers to the visit, which remembers it.
+            return self.unavailable(outage.with_traceback(None))
         return self.verdict(state, requirement, writes=writes)
 
 

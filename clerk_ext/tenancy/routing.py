@@ -231,6 +231,18 @@ class TenantsDoor(Generic[V, C]):
         slot, _ = yield from self._chosen(found, None, SESSION)
         return self._registry.client(slot), found
 
+    def _still(self, name: str, token: str) -> LoadSteps[C]:
+        """The client of a tenant that was found before; one that was loaded by issuer may have been let go."""
+        try:
+            slot = yield from self._named(name)
+        except UnknownTenant:
+            if self._resolver is not None:
+                raise
+            slot, _ = yield from self._chosen(token, None, SESSION)
+            if slot.config.name != name:
+                raise
+        return self._registry.client(slot)
+
     def _by_cookies(self, cookies: Cookies) -> LoadSteps[tuple[C, str] | RequestState | str]:
         """The client whose cookies are there and its token; or the state of a request that brings none to verify.
 
