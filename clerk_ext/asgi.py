@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, is_writing
 from clerk_ext.errors import Reason, TokenVerificationError, VerificationUnavailable
+from clerk_ext.pools import make_ready
 from clerk_ext.requests import signed_out
 from clerk_ext.tokens.claims import SessionClaims, seconds_left
 from clerk_ext.visits import AsyncGate, Visit
@@ -38,6 +39,8 @@ KEY: Final = "clerk_ext"
 RECHECK: Final = 5.0
 """Seconds from one look at an open stream's sign-in to the next."""
 _OVERTIME: Final = 1.0
+_VARY: Final = VARY.encode()
+_VARY_FIELDS: Final = frozenset(_VARY.lower().split(b", "))
 _ANYBODY: Final = Requirement(impersonation="allow")
 _CLOSE_CODES: Final = {401: 3000, 403: 3003, 503: 1013}
 """Unauthorized, Forbidden, Try Again Later (registry of RFC 6455 11.7)."""
@@ -231,6 +234,7 @@ class ClerkMiddleware:
         request_of: Callable[[Scope], RequestLike] | None = None,
     ) -> None:
         check_recheck(recheck)
+        make_ready()
         self._app = app
         self._gate = gate
         self._recheck = recheck
@@ -299,7 +303,7 @@ class _Stream:
         self._visit = visit
         self._receive = receive
         self._send = send
-        self._noted = asyncio.Event()
+        self._noted: asyncio.Event | None = None
         self.has_begun = False
         self._recheck = recheck
         self._watch: asyncio.Task[Denial] | None = None
@@ -315,20 +319,28 @@ class _Stream:
         self._check()
         self.has_begun = True
         if message["type"] == "http.response.start":
-            self._is_open = _is_event_stream(message)
-        if message["type"] == "http.response.start" and self._visit.is_asked:
-            headers = list(message.get("headers", ()))
-            present = {bytes(name).lower() for name, _ in headers}
-            added = ((name.encode(), value.encode()) for name, value in self._visit.headers.items())
-            headers += [header for header in added if header[0] not in present]
-            varies = b",".join(bytes(value) for name, value in headers if bytes(name).lower() == b"vary")
-            if not {b"authorization", b"cookie"} <= {field.strip() for field in varies.lower().split(b",")}:
-                headers.append((b"vary", VARY.encode()))
-            message = {**message, "headers": headers}
+            message = self._begun(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self._close()
         self._watch_over()
         await self._send(message)
+
+    def _begun(self, message: Message) -> Message:
+        """The head of an answer, with what the sign-in came to if anybody asked."""
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        self._is_open = any(
+            name == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
+        )
+        if not self._visit.is_asked:
+            return message
+        added = [(name.encode(), value.encode()) for name, value in self._visit.headers.items()]
+        if added:
+            present = {name for name, _ in headers}
+            added = [header for header in added if header[0] not in present]
+        varies = b",".join(value for name, value in headers if name == b"vary")
+        if not _VARY_FIELDS <= {field.strip() for field in varies.lower().split(b",")}:
+            added.append((b"vary", _VARY))
+        return {**message, "headers": [*message.get("headers", ()), *added]}
 
     async def send_websocket(self, message: Message) -> None:
         """Send a message of a websocket."""
@@ -362,23 +374,27 @@ class _Stream:
         if not self._is_open or self._is_over or self._watch is not None:
             return
         self._visit.on_note = self._noticed
+        self._noted = self._noted or asyncio.Event()
         if self._visit.seconds_left() < math.inf:
             self._watch = asyncio.create_task(self._look_again(), name="clerk-recheck")
             self._watch.add_done_callback(self._cut)
 
     def _noticed(self) -> None:
         """Somebody asked, or brought a fresh token."""
-        self._noted.set()
+        if self._noted is not None:
+            self._noted.set()
         self._watch_over()
 
     async def _look_again(self) -> Denial:
+        noted = self._noted
+        assert noted is not None
         while True:
             left = self._visit.seconds_left()
             # Past its expiry a token is good for as long as the clock skew allows.
             delay = min(self._recheck, left if left > 0 else _OVERTIME)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._noted.wait(), delay)
-            self._noted.clear()
+                await asyncio.wait_for(noted.wait(), delay)
+            noted.clear()
             denial = await self._visit.end()
             if denial is not None:
                 return denial
@@ -421,10 +437,3 @@ class _Stream:
         self._visit.on_note = None
         if self._watch is not None:
             self._watch.cancel()
-
-
-def _is_event_stream(message: Message) -> bool:
-    return any(
-        bytes(name).lower() == b"content-type" and bytes(value).lower().startswith(b"text/event-stream")
-        for name, value in message.get("headers", ())
-    )

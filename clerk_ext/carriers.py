@@ -38,6 +38,7 @@ RequestLike: TypeAlias = HasHeaders | Mapping[str, Any]
 
 # What machine tokens, OAuth access tokens and API keys of Clerk begin with: other credentials than sessions.
 _MACHINE_PREFIXES = ("mt_", "oat_", "ak_")
+_CARRYING = frozenset({"authorization", "cookie", b"authorization", b"cookie"})
 _BLANKS = " \t"
 _SESSION_COOKIE = re.compile(r"__session(_[A-Za-z0-9_-]{8})?\Z")
 _MOST_INSTANCES = 8
@@ -84,10 +85,9 @@ def read(request: RequestLike) -> str | TokenVerificationError | Cookies:
     authorizations: list[str] = []
     cookies: dict[str, str] = {}
     for name, value in _pairs(request):
-        lower = name.lower()
-        if lower == "authorization":
+        if name == "authorization":
             authorizations.append(value)
-        elif lower == "cookie":
+        else:
             for cookie, content in _cookies(value):
                 cookies.setdefault(cookie, content)
     for value in authorizations:
@@ -236,7 +236,10 @@ def _number(claims: Mapping[str, Any] | None, name: str) -> float | None:
 
 
 def _pairs(request: object) -> Iterator[tuple[str, str]]:
-    """The header names and values of anything that has some."""
+    """The headers that may carry a token, their names in lower case, of anything that has headers."""
+    meta: object = getattr(request, "META", None)
+    if isinstance(meta, dict):  # of Django, which would make its headers of all that is in there
+        return _wsgi_pairs(cast("Mapping[str, object]", meta))
     headers: object = getattr(request, "headers", None)
     kind = type(request).__name__
     scope = cast("Mapping[str, object] | None", request if isinstance(request, Mapping) else None)
@@ -245,6 +248,12 @@ def _pairs(request: object) -> Iterator[tuple[str, str]]:
             return _wsgi_pairs(scope)
         # Only pairs make an ASGI scope: a client may send a header called "headers".
         headers = scope["headers"] if _are_pairs(scope.get("headers")) else scope
+    environ: object = getattr(headers, "environ", None)
+    if isinstance(environ, dict):  # of Werkzeug
+        return _wsgi_pairs(cast("Mapping[str, object]", environ))
+    raw: object = getattr(headers, "raw", None)
+    if isinstance(raw, list):  # of Starlette and httpx: not decoded
+        return _text_pairs(cast("Iterable[tuple[object, object]]", raw))
     pairs: Any = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
     if callable(pairs):
         return _text_pairs(cast("Iterable[tuple[object, object]]", pairs()))
@@ -261,18 +270,23 @@ def _are_pairs(headers: object) -> TypeGuard[Sequence[tuple[object, object]]]:
 
 
 def _wsgi_pairs(environ: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for name, value in environ.items():
-        if name.startswith("HTTP_") and isinstance(value, str):
-            yield name[5:].replace("_", "-"), value
+    for name, variable in (("authorization", "HTTP_AUTHORIZATION"), ("cookie", "HTTP_COOKIE")):
+        value = environ.get(variable)
+        if isinstance(value, str):
+            yield name, value
 
 
 def _text_pairs(pairs: Iterable[tuple[object, object]]) -> Iterator[tuple[str, str]]:
-    for name, value in pairs:
+    for key, value in pairs:
+        name = key.lower() if isinstance(key, (str, bytes)) else str(key).lower()
+        if name not in _CARRYING:  # most do not, and are left as they are
+            continue
+        name = _text(name)
         if isinstance(value, (list, tuple)):
             for single in cast("list[object]", value):
-                yield _text(name), _text(single)
+                yield name, _text(single)
         elif value is not None:  # as a lookup that found no header leaves it in a dict
-            yield _text(name), _text(value)
+            yield name, _text(value)
 
 
 def _text(value: object) -> str:

@@ -47,21 +47,20 @@ __all__ = [
 
 
 class _Scheme(SecurityBase):
-    """One of the two ways to bring a session token, as the OpenAPI description shows it."""
+    """A way to bring a session token, as the OpenAPI description shows it."""
 
     def __init__(self, model: HTTPBearer | APIKey, name: str) -> None:
         self.model = model
         self.scheme_name = name
 
+
+class _Cookie(_Scheme):
     async def __call__(self, connection: HTTPConnection) -> AsyncVisit:
         return visit_in(connection.scope)
 
 
-_BEARER = _Scheme(
-    HTTPBearer(bearerFormat="JWT", description="A session token of Clerk, from `getToken()`."), "ClerkSessionToken"
-)
 # FastAPI's models are built by their fields' aliases, which only pydantic's plugins know.
-_COOKIE = _Scheme(
+_COOKIE = _Cookie(
     APIKey.model_validate(
         {
             "in": APIKeyIn.cookie,
@@ -73,17 +72,23 @@ _COOKIE = _Scheme(
 )
 
 
-async def current_visit(
-    visit: Annotated[AsyncVisit, Depends(_BEARER)], cookie: Annotated[AsyncVisit, Depends(_COOKIE)]
-) -> AsyncVisit:
-    """The request's sign-in, looked up when it is first asked for; what all dependencies here rest on.
+class _Bearer(_Scheme):
+    # The one rests on the other, since FastAPI takes its time for each dependency of a request.
+    async def __call__(self, visit: Annotated[AsyncVisit, Depends(_COOKIE)]) -> AsyncVisit:
+        return visit
 
-    A test that overrides it (``app.dependency_overrides[current_visit] = signed_in_as(claims)``) signs everybody in.
+    def __repr__(self) -> str:
+        return "current_visit"
 
-    Raises:
-        RuntimeError: Nobody called `ClerkAuth.init_app` with the application.
-    """
-    return visit
+
+current_visit = _Bearer(
+    HTTPBearer(bearerFormat="JWT", description="A session token of Clerk, from `getToken()`."), "ClerkSessionToken"
+)
+"""The request's sign-in, looked up when it is first asked for; what all dependencies here rest on.
+
+A test that overrides it (``app.dependency_overrides[current_visit] = signed_in_as(claims)``) signs everybody in. It
+raises `RuntimeError` where nobody called `ClerkAuth.init_app` with the application.
+"""
 
 
 class Require:

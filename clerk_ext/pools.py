@@ -6,7 +6,9 @@ requests, whichever tenant they are of. What only one tenant may know (its secre
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import importlib
 import threading
 import time
 import weakref
@@ -33,6 +35,16 @@ ALL: Final = ""
 KEYS: Final = "keys"
 """The group of the key sets of many tenants: each has a host of its own, and asks it once in five minutes."""
 
+_FIRST_NEEDED = (
+    "clerk_ext.carriers",
+    "clerk_ext.tokens.keys",
+    "clerk_sessions_api.api.jwks.get_jwks",
+    "httpcore",
+    "jwcrypto.jwk",
+)
+_LOADED_BY_ANYIO = "anyio._backends._asyncio"
+"""What anyio imports when it first connects; a name of its own, which may go away."""
+
 # The connections of a group that tenants share; httpx gives an API host as many by default.
 _MOST = 100
 # Key sets come from a host for each tenant: those that hang must leave room for the others, within bounds.
@@ -45,6 +57,18 @@ def _tls_context() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
+
+
+def make_ready() -> None:
+    """Load what the first fetch of keys needs.
+
+    For applications on an event loop, before it runs: there, imports and the TLS context would have everybody wait.
+    """
+    for module in _FIRST_NEEDED:
+        importlib.import_module(module)
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_LOADED_BY_ANYIO)
+    _tls_context()
 
 
 def _no_cookies() -> CookieJar:

@@ -31,6 +31,7 @@ from starlette.websockets import WebSocket
 from clerk_ext.access import VARY, Denial, Requirement
 from clerk_ext.asgi import KEY, RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, is_writing_in, visit_in
 from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
+from clerk_ext.pools import make_ready
 from clerk_ext.tenants import AsyncTenants
 from clerk_ext.visits import AsyncGate
 
@@ -116,6 +117,7 @@ class ClerkAuth:
         Raises:
             RuntimeError: The application runs already.
         """
+        make_ready()  # Starlette makes its middleware when it is first called, which is on the event loop
         app.add_middleware(ClerkMiddleware, gate=self.gate, recheck=self.recheck, request_of=HTTPConnection)
         respond: Any = self._respond  # to both kinds of connection, for which Starlette has a type each
         for kind in (Denied, TokenVerificationError, VerificationUnavailable):
@@ -215,6 +217,8 @@ def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, 
         if inspect.isclass(endpoint):
             raise TypeError("require: is for functions and methods; put it above the methods of the class.")
 
+        is_async = inspect.iscoroutinefunction(endpoint)
+
         @functools.wraps(endpoint)
         async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
             scope = next((it.scope for it in (*args, *kwargs.values()) if isinstance(it, HTTPConnection)), None)
@@ -225,7 +229,7 @@ def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, 
                 if scope["type"] == "websocket":
                     raise Denied(verdict)
                 return DenialResponse(verdict)
-            if inspect.iscoroutinefunction(endpoint):
+            if is_async:
                 return await endpoint(*args, **kwargs)
             return await run_in_threadpool(endpoint, *args, **kwargs)
 
