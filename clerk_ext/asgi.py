@@ -85,6 +85,14 @@ class AsyncVisit(Visit):
             self._required.append(requirement)
         return verdict
 
+    async def maybe(self) -> SessionClaims | Denial | None:
+        """The claims of who is signed in, None if nobody is; or what to answer where it cannot be told.
+
+        Or where somebody acts as another user, and may not do so here.
+        """
+        verdict = await self.require()
+        return None if isinstance(verdict, Denial) and verdict.status_code == 401 else verdict
+
     async def renew(self, token: str) -> RequestState:
         """Go on with a fresh token of the same session, as a client may send it over an open websocket.
 

@@ -146,10 +146,8 @@ async def maybe_signed_in(visit: Annotated[AsyncVisit, Depends(current_visit)]) 
     Raises:
         Denied: 503 if it cannot be told; 403 if they act as another user and may not do so here.
     """
-    verdict = await visit.require()
+    verdict = await visit.maybe()
     if isinstance(verdict, Denial):
-        if verdict.status_code == 401:
-            return None
         raise Denied(verdict)
     return verdict
 

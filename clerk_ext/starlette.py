@@ -55,6 +55,7 @@ __all__ = [
     "DenialResponse",
     "Denied",
     "claims_of",
+    "maybe_claims_of",
     "require",
     "visit_of",
 ]
@@ -198,6 +199,19 @@ def claims_of(connection: HTTPConnection) -> SessionClaims:
     return state.claims
 
 
+async def maybe_claims_of(connection: HTTPConnection) -> SessionClaims | None:
+    """The claims of who is signed in; None if nobody is.
+
+    Raises:
+        Denied: 503 if it cannot be told; 403 if they act as another user and may not do so here.
+        RuntimeError: See `visit_of`.
+    """
+    verdict = await visit_of(connection).maybe()
+    if isinstance(verdict, Denial):
+        raise Denied(verdict)
+    return verdict
+
+
 def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, Coroutine[Any, Any, Any]]]:
     """Let only those into an endpoint who are signed in and have what is asked for.
 
@@ -311,11 +325,11 @@ class ClerkBackend(AuthenticationBackend):
         # A mounted application may have a sign-in of its own, and that around it vouches for nobody here.
         if not isinstance(visit, AsyncVisit) or visit.gate is not self._gate:
             visit = AsyncVisit(self._gate, conn, writes=is_writing_in(conn.scope))
-        claims = await visit.require()
+        claims = await visit.maybe()
         if isinstance(claims, Denial):
-            if claims.status_code == 401:
-                return None
             raise _Refused(claims)
+        if claims is None:
+            return None
         role = () if claims.org_role is None else (claims.org_role,)
         return AuthCredentials(["authenticated", *role, *claims.org_permissions]), ClerkUser(claims)
 
