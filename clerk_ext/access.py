@@ -181,6 +181,16 @@ def check_impersonation(value: object) -> None:
         raise ValueError(f"impersonation: write one of {', '.join(map(repr, _IMPERSONATIONS))}, not {value!r}.")
 
 
+def check_details(value: object) -> None:
+    """Check a setting of that name: a text, as an environment has it, would always be true.
+
+    Raises:
+        TypeError: It is neither True nor False.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"details: write True or False, not {value!r}.")
+
+
 @attrs.frozen(kw_only=True)
 class Denial:
     """An answer that refuses a request, whatever the framework.

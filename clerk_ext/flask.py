@@ -24,15 +24,14 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast
 
 from flask import current_app, has_request_context, request
-from werkzeug.exceptions import Forbidden, HTTPException, ServiceUnavailable, Unauthorized
+from flask.globals import request_ctx
+from werkzeug.exceptions import Forbidden, HTTPException, InternalServerError, ServiceUnavailable, Unauthorized
 from werkzeug.local import LocalProxy
 
-from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, check_impersonation, is_writing, signed_out
+from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, check_details, check_impersonation, is_writing
 from clerk_ext.clerk import Clerk
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
-from clerk_ext.requests import signed_out as signed_out_state
 from clerk_ext.tenants import Tenants
-from clerk_ext.tokens.claims import SessionClaims
 from clerk_ext.visits import Gate, Visit
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 
     from clerk_ext.access import Asked, FrozenPolicy, Impersonation
     from clerk_ext.requests import RequestState
+    from clerk_ext.tokens.claims import SessionClaims
 
 __all__ = [
     "ClerkAuth",
@@ -120,10 +120,11 @@ class SyncVisit(Visit):
     """
 
     def __init__(self, gate: Gate, current: Request) -> None:
-        super().__init__(request)  # the proxy: the request's environ refers to this object, which would be a cycle
+        # Weakly, since the request's environ refers to this object; and not by Flask's proxy, which inside of another
+        # context is another request.
+        super().__init__(weakref.proxy(current))
         self.gate: Gate = gate
         self.writes: bool = is_writing(current.method)
-        self.granted: SessionClaims | None = None  # what was let through last
         self._current = weakref.ref(current)
 
     def is_of(self, current: Request) -> bool:
@@ -140,10 +141,7 @@ class SyncVisit(Visit):
 
     def require(self, requirement: Requirement = SIGNED_IN) -> SessionClaims | Denial:
         """The claims of a request that may do this, or what to answer."""
-        verdict = self.gate.require(self, requirement, writes=self.writes)
-        if isinstance(verdict, SessionClaims):
-            self.granted = verdict
-        return verdict
+        return self.gate.require(self, requirement, writes=self.writes)
 
 
 class ClerkAuth:
@@ -163,9 +161,10 @@ class ClerkAuth:
     def __init__(
         self, clerk: Clerk | Tenants | None = None, *, details: bool = False, impersonation: Impersonation = "allow"
     ) -> None:
+        check_details(details)
         check_impersonation(impersonation)
         self._clerk = clerk
-        self._details = bool(details)
+        self._details = details
         self._impersonation: Impersonation = impersonation
         if clerk is not None:
             self._gate(clerk)
@@ -174,7 +173,7 @@ class ClerkAuth:
         """Have an application look for sign-ins, and answer refusals.
 
         What views raise is answered, too: `TokenVerificationError` with 401, `VerificationUnavailable` with 503,
-        unless the application has handlers of its own for them.
+        unless the application has handlers of its own for these classes.
 
         Args:
             app: The application. ``app.extensions["clerk"].clerk`` is its client from then on.
@@ -196,6 +195,8 @@ class ClerkAuth:
         for kind in (TokenVerificationError, VerificationUnavailable):
             if kind not in handlers:
                 app.register_error_handler(kind, _respond)
+        if not app.error_handler_spec[None][InternalServerError.code]:
+            app.register_error_handler(InternalServerError, _respond_late)
         app.extensions[_EXTENSION] = gate
 
     def _gate(self, clerk: Clerk | Tenants) -> Gate:
@@ -212,10 +213,11 @@ def _configured(app: Flask) -> Clerk | Tenants:
 
 
 def _current_gate() -> Gate:
-    gate = current_app.extensions.get(_EXTENSION)
+    app = request_ctx.app  # and not current_app, which is another one inside of ``with other.app_context()``
+    gate = app.extensions.get(_EXTENSION)
     if not isinstance(gate, Gate):
         raise RuntimeError(
-            f"clerk_ext: application {current_app.name!r} has no ClerkAuth; call ClerkAuth(clerk).init_app(app)."
+            f"clerk_ext: application {app.name!r} has no ClerkAuth; call ClerkAuth(clerk).init_app(app)."
         )
     return gate
 
@@ -247,10 +249,12 @@ def maybe_claims() -> SessionClaims | None:
     """The claims of who is signed in; None if nobody is.
 
     Raises:
+        Denied: 403 where they act as another user, and may not do so here.
         VerificationUnavailable: It cannot be told now; `ClerkAuth.init_app` has it answered with 503.
         RuntimeError: See `current_visit`.
     """
-    return current_visit().state().claims
+    visit = current_visit()
+    return visit.granted or (None if visit.state().claims is None else _let_through())
 
 
 def _let_through(requirement: Requirement = SIGNED_IN) -> SessionClaims:
@@ -326,13 +330,16 @@ def guard(**asked: Unpack[Asked]) -> Callable[[], None]:
 
 def _respond(error: Exception) -> HTTPException | ResponseReturnValue:
     """Answer what a view let escape, by way of the application's handlers of the status."""
-    gate = _current_gate()
-    if isinstance(error, VerificationUnavailable):
-        denial = gate.unavailable(error)
-    else:
-        assert isinstance(error, TokenVerificationError)
-        denial = signed_out(signed_out_state(None, error), details=gate.details)
-    return current_app.handle_http_exception(_denied(denial))
+    assert isinstance(error, (TokenVerificationError, VerificationUnavailable))
+    return current_app.handle_http_exception(_denied(_current_gate().answer_to(error)))
+
+
+def _respond_late(error: InternalServerError) -> HTTPException | ResponseReturnValue:
+    """The same for what the handler of another error, or a function that completes answers, let escape."""
+    cause = error.original_exception
+    if isinstance(cause, TokenVerificationError | VerificationUnavailable):
+        return _respond(cause)
+    return cause if isinstance(cause, Denied) else error
 
 
 def _complete(response: Response) -> Response:

@@ -191,12 +191,12 @@ def claims_of(connection: HTTPConnection) -> SessionClaims:
     """The claims of a request that `require` let through.
 
     Raises:
-        RuntimeError: Nobody is signed in, or nobody asked yet.
+        RuntimeError: Nobody was let through, or nobody asked yet.
     """
-    state = visit_of(connection).latest
-    if state is None or state.claims is None:
-        raise RuntimeError("claims_of: nobody is signed in here; put @require() above the endpoint.")
-    return state.claims
+    claims = visit_of(connection).granted
+    if claims is None:
+        raise RuntimeError("claims_of: nobody was let through here; put @require() above the endpoint.")
+    return claims
 
 
 async def maybe_claims_of(connection: HTTPConnection) -> SessionClaims | None:

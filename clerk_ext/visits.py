@@ -6,10 +6,11 @@ request at it. The glue of a framework makes both, and turns a `Denial` into an 
 
 from __future__ import annotations
 
+import copy
 import weakref
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from clerk_ext.access import SIGNED_IN, Denial, check_impersonation, judge, unavailable
+from clerk_ext.access import SIGNED_IN, Denial, check_details, check_impersonation, judge, unavailable
 from clerk_ext.access import signed_out as refuse_signed_out
 from clerk_ext.clerk import AsyncClerk, Clerk
 from clerk_ext.errors import Reason, TokenVerificationError, UnknownTenant, VerificationUnavailable
@@ -40,6 +41,8 @@ class Visit:
         self.request: Any = request  # whoever made the visit knows of which framework it is
         self._outcomes: dict[FrozenPolicy | None, Outcome] = {}
         self._pretended: RequestState | None = None
+        self.granted: SessionClaims | None = None
+        """The claims of who was let through last: `headers` call nobody signed out who was."""
 
     def recall(self, policy: FrozenPolicy | None) -> RequestState | None:
         """The state under a policy if it was asked for before.
@@ -51,13 +54,14 @@ class Visit:
             self._outcomes[policy] = self._pretended
         outcome = self._outcomes.get(policy)
         if isinstance(outcome, VerificationUnavailable):
-            raise outcome
+            raise copy.copy(outcome)
         return outcome
 
     def note(self, policy: FrozenPolicy | None, outcome: Outcome) -> None:
         """Remember what was found; the latest is what `headers` tell of."""
         self._outcomes.pop(policy, None)
-        self._outcomes[policy] = outcome
+        # A copy of an error, which has neither traceback nor cause: those refer to frames that refer to this visit.
+        self._outcomes[policy] = copy.copy(outcome) if isinstance(outcome, VerificationUnavailable) else outcome
 
     def pretend(self, state: RequestState) -> None:
         """Take a state for what the token came to, under whatever policy: for tests."""
@@ -77,15 +81,16 @@ class Visit:
     @property
     def headers(self) -> Mapping[str, str]:
         """What Clerk's SDKs add to an answer where a request is signed out: ``x-clerk-auth-…``."""
-        return {} if self.latest is None else self.latest.headers
+        return {} if self.latest is None or self.granted is not None else self.latest.headers
 
 
 class _Gate(Generic[C]):
     """What `Gate` and `AsyncGate` have in common."""
 
     def __init__(self, *, details: bool, impersonation: Impersonation) -> None:
+        check_details(details)
         check_impersonation(impersonation)
-        self.details: bool = bool(details)
+        self.details: bool = details
         self.impersonation: Impersonation = impersonation
         # Weakly: of tenants that are removed nothing stays.
         self._under: weakref.WeakKeyDictionary[C, dict[FrozenPolicy, C]] = weakref.WeakKeyDictionary()
@@ -100,6 +105,12 @@ class _Gate(Generic[C]):
     def verdict(self, state: RequestState, requirement: Requirement, *, writes: bool) -> SessionClaims | Denial:
         """See `judge`."""
         return judge(state, requirement, writes=writes, impersonation=self.impersonation, details=self.details)
+
+    def grant(self, visit: Visit, verdict: SessionClaims | Denial) -> SessionClaims | Denial:
+        """A verdict, of which the visit remembers whom it lets through."""
+        if not isinstance(verdict, Denial):
+            visit.granted = verdict
+        return verdict
 
     def unavailable(self, outage: VerificationUnavailable) -> Denial:
         """See `unavailable`."""
@@ -163,9 +174,8 @@ class Gate(_Gate[Clerk]):
         try:
             state = self.state(visit, requirement.policy)
         except VerificationUnavailable as outage:
-            # Its traceback refers to the visit, which remembers it.
-            return self.unavailable(outage.with_traceback(None))
-        return self.verdict(state, requirement, writes=writes)
+            return self.unavailable(outage)
+        return self.grant(visit, self.verdict(state, requirement, writes=writes))
 
 
 class AsyncGate(_Gate[AsyncClerk]):
@@ -235,9 +245,8 @@ class AsyncGate(_Gate[AsyncClerk]):
         try:
             state = await self.state(visit, requirement.policy)
         except VerificationUnavailable as outage:
-            # Its traceback refers to the visit, which remembers it.
-            return self.unavailable(outage.with_traceback(None))
-        return self.verdict(state, requirement, writes=writes)
+            return self.unavailable(outage)
+        return self.grant(visit, self.verdict(state, requirement, writes=writes))
 
 
 _OTHERS = {

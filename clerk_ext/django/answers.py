@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from clerk_ext.access import Denial
 
 _VARY: Final = tuple(VARY.split(", "))
+
+
+class Refused(PermissionDenied):
+    """Somebody acts as another user, and may not do so here.
+
+    Attributes:
+        denial: The answer.
+    """
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.reason)
+        self.denial: Denial = denial
 
 
 def refusal(denial: Denial) -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 from clerk_ext.clerk import Clerk
 from clerk_ext.django import conf
@@ -22,7 +23,7 @@ _OF_CLERK: Final = ("sk_test_", "sk_live_")
 def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage]:
     """Whether the setting ``CLERK`` can work, and is safe."""
     found: list[CheckMessage] = []
-    if settings.SECRET_KEY.startswith(_OF_CLERK):
+    if _secret_key().startswith(_OF_CLERK):
         found.append(
             checks.Warning(
                 "Django's SECRET_KEY is a secret key of Clerk.",
@@ -50,6 +51,13 @@ def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage
     if getattr(settings, "ASGI_APPLICATION", None) and made.lacks_async is not None:
         found.append(checks.Warning(made.lacks_async.message, hint=made.lacks_async.hint or None, id="clerk.W003"))
     return found
+
+
+def _secret_key() -> str:
+    try:
+        return str(settings.SECRET_KEY)
+    except ImproperlyConfigured:  # empty, of which Django tells where it is needed
+        return ""
 
 
 def check_middleware(app_configs: object = None, **_: object) -> list[CheckMessage]:

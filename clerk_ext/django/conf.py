@@ -27,12 +27,12 @@ import attrs
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from clerk_ext.access import check_impersonation, signed_out
+from clerk_ext.access import check_details, check_impersonation
 from clerk_ext.clerk import Clerk
+from clerk_ext.django.answers import Refused
 from clerk_ext.django.clients import FIELDS, NAME, OF_CLIENTS, SettingError, check_keys, clients_of, function_of
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
 from clerk_ext.forks import mend_after_fork
-from clerk_ext.requests import signed_out as signed_out_state
 from clerk_ext.tenants import Tenants
 from clerk_ext.visits import AsyncGate, Gate
 
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
 KEYS: Final = (*FIELDS, *OF_CLIENTS, "CLIENT", "ASYNC_CLIENT", "USER", "DETAILS", "IMPERSONATION")
 
-ANSWERED: Final = (TokenVerificationError, VerificationUnavailable)
+LAPSES: Final = (VerificationUnavailable, Refused)
+"""What ``request.user`` may raise."""
+ANSWERED: Final = (TokenVerificationError, *LAPSES)
 """The errors that have an answer of their own wherever a view lets them escape."""
 
 
@@ -78,11 +80,9 @@ class Conf:
         """Why there is no client for async code; None if there is one."""
         return self._async_gate if isinstance(self._async_gate, SettingError) else None
 
-    def denial_of(self, error: TokenVerificationError | VerificationUnavailable) -> Denial:
+    def denial_of(self, error: TokenVerificationError | VerificationUnavailable | Refused) -> Denial:
         """The answer where a view lets an error escape."""
-        if isinstance(error, VerificationUnavailable):
-            return self.gate.unavailable(error)
-        return signed_out(signed_out_state(None, error), details=self.gate.details)
+        return error.denial if isinstance(error, Refused) else self.gate.answer_to(error)
 
     def close(self) -> None:
         """Close the connections of a client that was made here."""
@@ -97,12 +97,16 @@ def load(written: object) -> Conf:
         SettingError: It cannot work.
     """
     values = _checked(written)
-    impersonation = values.get("IMPERSONATION", "allow")
-    try:
-        check_impersonation(impersonation)
-    except ValueError as fault:
-        raise SettingError("IMPERSONATION", str(fault).partition(": ")[2]) from None
-    options = {"details": values.get("DETAILS", False), "impersonation": impersonation}
+    details, impersonation = values.get("DETAILS", False), values.get("IMPERSONATION", "allow")
+    for key, check, value in (
+        ("DETAILS", check_details, details),
+        ("IMPERSONATION", check_impersonation, impersonation),
+    ):
+        try:
+            check(value)
+        except (TypeError, ValueError) as fault:
+            raise SettingError(key, str(fault).partition(": ")[2]) from None
+    options = {"details": details, "impersonation": impersonation}
     client, other = clients_of(values)
     return Conf(
         Gate(client, **options),

@@ -9,6 +9,7 @@ import django
 from asgiref.sync import markcoroutinefunction
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
 from django.utils.module_loading import import_string
 
@@ -16,7 +17,6 @@ from clerk_ext.django import conf
 from clerk_ext.django.answers import is_async, refusal, varied
 from clerk_ext.django.decorators import MARK
 from clerk_ext.django.visits import KEY, DjangoVisit, visit_of
-from clerk_ext.errors import VerificationUnavailable
 from clerk_ext.pools import make_ready
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
+
+    from clerk_ext.access import Denial
 
 
 class ClerkMiddleware:
@@ -79,8 +81,8 @@ class ClerkMiddleware:
         visit = visit_of(request)
         try:
             visit.user()
-        except VerificationUnavailable as outage:
-            return refusal(visit.conf.denial_of(outage))
+        except conf.LAPSES as lapse:
+            return refusal(visit.conf.denial_of(lapse))
         return None
 
     async def _look_early_async(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
@@ -89,8 +91,8 @@ class ClerkMiddleware:
         visit = visit_of(request)
         try:
             await visit.auser()
-        except VerificationUnavailable as outage:
-            return refusal(visit.conf.denial_of(outage))
+        except conf.LAPSES as lapse:
+            return refusal(visit.conf.denial_of(lapse))
         return None
 
 
@@ -102,16 +104,27 @@ def _is_asked_for(view: object) -> bool:
 def _finished(visit: DjangoVisit, response: HttpResponseBase) -> HttpResponseBase:
     """A response with what the sign-in has to add."""
     if visit.escaped is not None and response.status_code == 500:
-        response = refusal(visit.conf.denial_of(visit.escaped))
-    elif visit.lapse is not None and response.status_code < 400:
+        response = _in_place_of(response, visit.conf.denial_of(visit.escaped))
+    elif visit.lapse is not None and (response.status_code < 400 or _is_of(visit.lapse, response)):
         # {% if user.is_authenticated and … %} takes any error for False: the page shows somebody as signed out.
-        response = refusal(visit.conf.denial_of(visit.lapse))
+        response = _in_place_of(response, visit.conf.denial_of(visit.lapse))
     if visit.is_asked:
         varied(response)
         _add(response, visit.headers)
     if visit.denial is not None and visit.denial.status_code == response.status_code:
         _add(response, visit.denial.headers)
     return response
+
+
+def _is_of(lapse: Exception, response: HttpResponseBase) -> bool:
+    """Whether a response is what Django, or its REST framework, makes of ours."""
+    return isinstance(lapse, PermissionDenied) and response.status_code == 403
+
+
+def _in_place_of(response: HttpResponseBase, denial: Denial) -> HttpResponseBase:
+    """A refusal in place of a response, which nobody will close otherwise."""
+    response.close()
+    return refusal(denial)
 
 
 def _add(response: HttpResponseBase, headers: Any) -> None:

@@ -39,13 +39,18 @@ class RequireMixin(View):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        before = cls.__mro__[: cls.__mro__.index(RequireMixin)]
+        if any(base.__module__ == "django.views.generic.base" and base.__name__ == "View" for base in before):
+            raise TypeError(
+                f"{cls.__qualname__}: write RequireMixin before the other bases; after View it guards nothing."
+            )
         cls._requirement = Requirement.of(**cls.required)
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., Any]:
         """See Django's ``View.as_view``; it takes ``required``, too."""
         Requirement.of(**initkwargs.get("required", {}))
-        view = super().as_view(**initkwargs)
+        view = super().as_view(*args, **initkwargs)
         setattr(view, MARK, False)
         return view
 

@@ -18,7 +18,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
 
-from clerk_ext.access import SIGNED_IN, Denial, Requirement, signed_out
+from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, signed_out
 from clerk_ext.django.visits import visit_for
 from clerk_ext.errors import VerificationUnavailable
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
 
-    from clerk_ext.access import Asked, FrozenPolicy
+    from clerk_ext.access import Asked
+    from clerk_ext.django.visits import DjangoVisit
     from clerk_ext.tokens.claims import SessionClaims
 
 __all__ = ["ClerkAuthentication", "Denied", "IsSignedIn", "requires"]
@@ -53,8 +54,25 @@ class Denied(APIException):
         self.auth_header: str | None = denial.headers.get(_CHALLENGE)
         self.wait: int = int(denial.headers.get("retry-after", 0))
 
+    def get_codes(self) -> str:
+        """The reason, for exception handlers."""
+        return self.denial.reason
+
+    def get_full_details(self) -> dict[str, Any]:
+        """The body and the reason, for exception handlers."""
+        return {"message": self.detail, "code": self.denial.reason}
+
     def __str__(self) -> str:
         return self.denial.reason
+
+
+def _asked(request: Request) -> DjangoVisit:
+    """The sign-in of a request; the answer says what it depends on, to a cache between view and middleware, too."""
+    view = (request.parser_context or {}).get("view")
+    headers: dict[str, str] | None = getattr(view, "headers", None)
+    if headers is not None and VARY not in (vary := headers.get("Vary", "")):
+        headers["Vary"] = f"{vary}, {VARY}" if vary else VARY
+    return visit_for(request)
 
 
 def _refuse(request: Request, denial: Denial) -> Denied:
@@ -62,14 +80,15 @@ def _refuse(request: Request, denial: Denial) -> Denied:
     return Denied(denial)
 
 
-def _policy_of(request: Request) -> FrozenPolicy | None:
-    """The policy that the view's permissions ask for, or else its token would be refused before they are asked."""
+def _requirements_of(request: Request) -> list[Requirement]:
+    """What the view's permissions ask for."""
     view = (request.parser_context or {}).get("view")
     # Not get_permissions(): a view's own may depend on the user.
-    for permission in getattr(view, "permission_classes", ()):
-        if isinstance(permission, type) and issubclass(permission, _Permission) and permission.requirement.policy:
-            return permission.requirement.policy
-    return None
+    return [
+        permission.requirement
+        for permission in getattr(view, "permission_classes", ())
+        if isinstance(permission, type) and issubclass(permission, _Permission)
+    ]
 
 
 class ClerkAuthentication(BaseAuthentication):
@@ -85,9 +104,11 @@ class ClerkAuthentication(BaseAuthentication):
         Raises:
             Denied: 401 or 503.
         """
-        visit = visit_for(request)
+        visit, required = _asked(request), _requirements_of(request)
+        # Or else the token would be refused before the permission is asked that has another policy.
+        policy = next((requirement.policy for requirement in required if requirement.policy), None)
         try:
-            state = visit.look(_policy_of(request))
+            state = visit.look(policy)
         except VerificationUnavailable as outage:
             raise _refuse(request, visit.conf.denial_of(outage)) from outage
         if state.claims is None:
@@ -95,6 +116,10 @@ class ClerkAuthentication(BaseAuthentication):
             if denial.headers[_CHALLENGE] == "Bearer":  # nothing was brought that could be at fault
                 return None
             raise _refuse(request, denial)
+        if not required:  # the permissions of others know nothing of who acts as another user
+            verdict = visit.require(Requirement(policy=policy))
+            if isinstance(verdict, Denial):
+                raise _refuse(request, verdict)
         user = visit.user_of(state.claims)
         return (user, state.claims) if user.is_authenticated else None
 
@@ -121,13 +146,17 @@ class _Permission(BasePermission):
         Raises:
             Denied: It cannot be told now: 503.
         """
-        verdict = visit_for(request).require(self.requirement)
+        verdict = _asked(request).require(self.requirement)
         if not isinstance(verdict, Denial):
             return True
         self._denied = _refuse(request, verdict)
         if verdict.status_code == 503:
             raise self._denied
         return False
+
+    def has_object_permission(self, request: Request, view: APIView, obj: object) -> bool:
+        """The same, whatever the object: the framework's default, True, is refused to everybody by ``~``."""
+        return self.has_permission(request, view)
 
     @property
     def message(self) -> str | None:

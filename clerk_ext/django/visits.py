@@ -11,11 +11,10 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.urls import Resolver404, get_resolver
 from django.utils.functional import SimpleLazyObject
 
-from clerk_ext.access import SIGNED_IN, is_writing
+from clerk_ext.access import SIGNED_IN, Denial, is_writing
 from clerk_ext.django import conf
-from clerk_ext.django.answers import is_async
+from clerk_ext.django.answers import Refused, is_async
 from clerk_ext.django.users import ClerkUser, nobody
-from clerk_ext.errors import VerificationUnavailable
 from clerk_ext.visits import Visit
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
-    from clerk_ext.access import Denial, FrozenPolicy, Requirement
+    from clerk_ext.access import FrozenPolicy, Requirement
     from clerk_ext.clerk import AsyncClerk, Clerk
-    from clerk_ext.errors import TokenVerificationError
+    from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
     from clerk_ext.requests import RequestState
     from clerk_ext.tenants import AsyncTenants, Tenants
     from clerk_ext.tokens.claims import SessionClaims
@@ -60,10 +59,10 @@ class DjangoVisit(Visit):
     def __init__(self, request: HttpRequest, settings: conf.Conf | None = None) -> None:
         super().__init__(request)
         self.conf: conf.Conf = settings or conf.current()
-        self.escaped: TokenVerificationError | VerificationUnavailable | None = None
+        self.escaped: TokenVerificationError | VerificationUnavailable | Refused | None = None
         """What left a middleware inside ours, and became Django's answer 500."""
-        self.lapse: VerificationUnavailable | None = None
-        """What ``request.user`` could not tell."""
+        self.lapse: VerificationUnavailable | Refused | None = None
+        """Why ``request.user`` could not be told."""
         self.denial: Denial | None = None
         """What somebody answered who does not set all of its headers."""
         self._user: Any = _UNKNOWN
@@ -142,6 +141,20 @@ class DjangoVisit(Visit):
         """The same for async code."""
         return await self.conf.async_gate.require(self, requirement, writes=self._writes)
 
+    def _let_through(self, state: RequestState) -> SessionClaims | None:
+        """The claims of who is signed in, where nobody requires anything.
+
+        Raises:
+            Refused: They act as another user, and may not do so here.
+        """
+        if state.claims is None:
+            return None
+        gate = self.conf.gate
+        verdict = gate.grant(self, gate.verdict(state, SIGNED_IN, writes=self._writes))
+        if isinstance(verdict, Denial):
+            raise Refused(verdict)
+        return verdict
+
     # request.user
 
     def install(self) -> None:
@@ -164,9 +177,9 @@ class DjangoVisit(Visit):
             claims = None
             if not self._is_for_admin():
                 try:
-                    claims = self.look().claims
-                except VerificationUnavailable as outage:
-                    self.lapse = outage
+                    claims = self.granted or self._let_through(self.look())
+                except conf.LAPSES as lapse:
+                    self.lapse = lapse
                     raise
             self._user = self._user_before() if claims is None else self.user_of(claims)
         return self._user
@@ -181,7 +194,9 @@ class DjangoVisit(Visit):
         if assigned is not self._lazy:  # somebody has signed in, or out, meanwhile
             return assigned
         if self._user is _UNKNOWN:
-            claims = None if self._is_for_admin() else (await self.alook()).claims
+            claims = None
+            if not self._is_for_admin():
+                claims = self.granted or self._let_through(await self.alook())
             self._user = await (self._auser_before_us() if claims is None else self._auser_of(claims))
         return self._user
 
@@ -271,9 +286,9 @@ def claims_of(request: HttpRequest) -> SessionClaims:
     """The claims of a request that `require` let through.
 
     Raises:
-        RuntimeError: Nobody is signed in, or nobody asked yet; or the middleware is missing.
+        RuntimeError: Nobody was let through, or nobody asked yet; or the middleware is missing.
     """
-    state = visit_of(request).latest
-    if state is None or state.claims is None:
-        raise RuntimeError("claims_of: nobody is signed in here; put @require() above the view.")
-    return state.claims
+    claims = visit_of(request).granted
+    if claims is None:
+        raise RuntimeError("claims_of: nobody was let through here; put @require() above the view.")
+    return claims

@@ -5,7 +5,7 @@ Every application has these routes, which answer JSON:
 =========================  =========================================================================================
 ``/open``                  never asks who is signed in: ``{"open": true}``
 ``/me``                    ``require()``; any method: ``{"user", "session", "org", "tenant"}`` of the claims
-``/maybe``                 optional sign-in: ``{"user": …}`` or ``{"user": null}``
+``/maybe``                 optional sign-in, in the framework's own way: ``{"user": …}`` or ``{"user": null}``
 ``/role``                  ``require(role="org:admin")``, and as below from here on the answer of ``/me``
 ``/permission``            ``require(permission="org:invoices:create")``
 ``/feature``               ``require(feature="reports")``

@@ -92,6 +92,11 @@ def test_secret_key_of_clerk_in_the_place_of_djangos() -> None:
     assert 'CLERK["SECRET_KEY"]' in hint
 
 
+def test_no_secret_key_of_django() -> None:
+    """Commands that need none go on without."""
+    assert [] == found(SECRET_KEY="")
+
+
 def test_unknown_key() -> None:
     """The nearest is in the hint."""
     assert (

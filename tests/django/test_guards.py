@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.views import View
 
-from clerk_ext.django import RequireMixin, require
+from clerk_ext.django import RequireMixin, claims_of, require, visit_of
 from clerk_ext.django.visits import DjangoVisit
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def test_demand(project: Project, path: str) -> None:
 def test_cached_view(project: Project, path: str) -> None:
     """Django's cache_page gives nobody what was made for somebody else."""
     browser, users = project.browser(signed_in=False), [project.fake.add_user() for _ in range(2)]
-    headers = [project.headers(user=user) for user in users]
+    # By cookie: of Authorization newer releases of Django take care by themselves.
+    cookies = [project.fake.sign_in(user).cookies for user in users]
+    headers = [{"Cookie": "; ".join(f"{name}={value}" for name, value in them.items())} for them in cookies]
 
     for _ in range(2):
         for user, theirs in zip(users, headers, strict=True):
@@ -172,3 +174,26 @@ def test_mixin_marks_its_views() -> None:
     view: Any = type("Marked", (RequireMixin, View), {}).as_view()  # type: ignore[attr-defined]
 
     assert view.login_required is False
+
+
+def test_mixin_after_the_view() -> None:
+    """It would guard nothing, and is refused where it is written."""
+    bases: Any = (View, RequireMixin)
+    with pytest.raises(TypeError, match="Open: write RequireMixin before the other bases"):
+        type("Open", bases, {})
+
+
+def test_claims_are_those_that_were_let_through(project: Project) -> None:
+    """Whatever is asked under the project's own policy after a view's own has let somebody in; so is the user."""
+
+    @require(policy={"accept_pending": True})
+    def view(request: HttpRequest) -> HttpResponse:
+        assert request.user.is_authenticated
+        assert not visit_of(request).state.is_signed_in
+        return HttpResponse(claims_of(request).user_id)
+
+    request = RequestFactory().get("/", headers=project.headers(status="pending"))
+    visit = DjangoVisit(request)
+    visit.install()
+
+    assert b"user_" == view(request).content[:5]

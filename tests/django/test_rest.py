@@ -11,14 +11,17 @@ from tests import django_ready as django_ready
 # isort: split
 from django.contrib.auth.models import AnonymousUser
 from django.test import override_settings
+from django.views.decorators.cache import cache_page
 from rest_framework.authentication import BasicAuthentication
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
+from clerk_ext.access import unavailable
 from clerk_ext.django.rest_framework import ClerkAuthentication, Denied, IsSignedIn, requires
 from clerk_ext.django.visits import DjangoVisit
+from clerk_ext.errors import VerificationUnavailable
 from clerk_ext.tokens.claims import SessionClaims
 
 if TYPE_CHECKING:
@@ -193,9 +196,6 @@ def test_permission_that_denies_nothing_has_no_message() -> None:
 
 def test_denial_for_an_exception_handler() -> None:
     """A project's own may read what is refused, and why."""
-    from clerk_ext.access import unavailable
-    from clerk_ext.errors import VerificationUnavailable
-
     denied = Denied(unavailable(VerificationUnavailable("x", 2.5), details=True))
 
     assert (503, "unavailable", 3) == (denied.denial.status_code, str(denied), denied.wait)
@@ -215,3 +215,39 @@ def test_views_need_no_middleware_of_ours_but_for_headers(project: Project) -> N
 
     assert ("no-store", "signed-out") == (answer["Cache-Control"], answer["x-clerk-auth-status"])
     assert {"Authorization", "Cookie", "Accept"} == set(answer["Vary"].split(", "))
+
+
+def test_cached_view(project: Project) -> None:
+    """Django's cache_page gives nobody what was made for somebody else."""
+    cached = cache_page(60)(View.as_view(permission_classes=[IsSignedIn]))
+
+    def get(headers: dict[str, str]) -> Any:
+        request: Any = APIRequestFactory().get("/cached-rest", headers=headers)
+        DjangoVisit(request).install()
+        return cached(request).render()
+
+    cookies = project.fake.sign_in().cookies
+    assert 200 == get({"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}).status_code
+    assert 401 == get({}).status_code
+
+
+def test_objects_under_a_combination(project: Project) -> None:
+    """A permission that is turned round counts for objects as for the rest."""
+
+    class OfObjects(View):
+        def get(self, request: Request) -> Response:
+            self.check_object_permissions(request, object())
+            return Response({})
+
+    request: Any = APIRequestFactory().get("/", headers=project.headers())
+    DjangoVisit(request).install()
+    view = OfObjects.as_view(permission_classes=[~requires(role="org:admin")])
+
+    assert 200 == view(request).status_code
+
+
+def test_codes_for_an_exception_handler(project: Project) -> None:
+    """What the framework's own exceptions tell, a denial tells as well."""
+    denied = Denied(unavailable(VerificationUnavailable("x"), details=False))
+
+    assert ("unavailable", "unavailable") == (denied.get_codes(), denied.get_full_details()["code"])

@@ -218,3 +218,22 @@ def test_client_is_made_once(project: Project) -> None:
             assert made is conf.current()
         assert made.gate.clerk is DjangoVisit(RequestFactory().get("/")).client
         assert made.async_gate.clerk is DjangoVisit(RequestFactory().get("/")).async_client
+
+
+def test_client_of_the_settings_is_closed_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connections go; those of a client that was given stay."""
+    closed: list[Clerk] = []
+    monkeypatch.setattr(Clerk, "close", lambda clerk: closed.append(clerk))
+    with override_settings(CLERK={"PUBLISHABLE_KEY": KEY}):
+        made = conf.current().gate.clerk
+    with override_settings(CLERK={"CLIENT": Clerk(FakeClerk("given").config())}):
+        conf.current()
+
+    assert [made] == closed
+
+
+@pytest.mark.parametrize("value", ["False", 0, None])
+def test_details_that_are_neither_true_nor_false(value: object) -> None:
+    """A text is always true, which nobody means."""
+    with pytest.raises(ImproperlyConfigured, match=r"CLERK\['DETAILS'\]: write True or False"):
+        conf.load({"PUBLISHABLE_KEY": KEY, "DETAILS": value})

@@ -63,6 +63,8 @@ def test_settings_are_checked(clerk_async: AsyncClerk) -> None:
     """Each names itself and what to write."""
     with pytest.raises(ValueError, match="impersonation: write one of 'allow', 'refuse', 'refuse-all', not 'deny'"):
         ClerkAuth(clerk_async, impersonation="deny")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="details: write True or False, not 'False'"):
+        ClerkAuth(clerk_async, details="False")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="recheck: write a number of seconds above 0, not 0"):
         ClerkAuth(clerk_async, recheck=0)
 

@@ -11,14 +11,13 @@ import pytest
 from flask import Flask, Response, after_this_request, copy_current_request_context, request, stream_with_context
 from werkzeug.exceptions import HTTPException
 
-from clerk_ext import SessionClaims
+from clerk_ext import Clerk, SessionClaims
 from clerk_ext.flask import ClerkAuth, Denied, claims, current_visit, maybe_claims, require
+from clerk_ext.testing import FakeClerk, FakeTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from clerk_ext import Clerk
-    from clerk_ext.testing import FakeClerk
 
 VARY = "Authorization, Cookie"
 
@@ -315,3 +314,45 @@ def test_state_of_a_test(app: Flask, fake: FakeClerk) -> None:
         current_visit().pretend(state)
 
         assert state.claims == claims
+
+
+def test_context_of_another_application_inside_of_a_request(app: Flask, fake: FakeClerk) -> None:
+    """Whose users are meant is for the application that has the request, whatever context was pushed around."""
+    other = FakeClerk("globex")
+    office = Flask("office")
+    ClerkAuth(Clerk(other.config(), transport=FakeTransport(other))).init_app(office)
+    app.add_url_rule("/me", view_func=require()(show))
+
+    @app.before_request
+    def look_elsewhere() -> None:
+        with office.app_context():
+            maybe_claims()
+
+    assert 200 == app.test_client().get("/me", headers=fake.sign_in().headers).status_code
+    assert 401 == app.test_client().get("/me", headers=other.sign_in().headers).status_code
+
+
+def test_visit_inside_of_another_request(app: Flask, signed_in: Mapping[str, str]) -> None:
+    """It stays with the request that it was made for."""
+    with app.test_request_context():
+        visit = current_visit()
+        with app.test_request_context(headers=signed_in):
+            assert not visit.state().is_signed_in
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/"])
+def test_outage_beside_the_view(app: Flask, fake: FakeClerk, signed_in: Mapping[str, str], path: str) -> None:
+    """In the handler of another error, and in a function that completes answers, it is 503, too."""
+    fake.trouble.outage()
+    app.register_error_handler(404, lambda error: (str(maybe_claims()), 404))
+    app.add_url_rule("/", view_func=lambda: "")
+
+    @app.after_request
+    def complete(response: Response) -> Response:
+        if request.path == "/":
+            maybe_claims()
+        return response
+
+    answer = app.test_client().get(path, headers=signed_in)
+
+    assert (503, "10") == (answer.status_code, answer.headers["Retry-After"])

@@ -24,8 +24,8 @@ async def _open(request: HttpRequest) -> JsonResponse:
 
 
 async def _maybe(request: HttpRequest) -> JsonResponse:
-    claims = (await visit_of(request)).claims
-    return JsonResponse({"user": None if claims is None else claims.user_id})
+    user = await request.auser()
+    return JsonResponse({"user": user.pk if user.is_authenticated else None})
 
 
 async def _by_hand(request: HttpRequest) -> JsonResponse:

@@ -47,8 +47,8 @@ class _Open(_View):
 
 class _Maybe(_Open):
     def get(self, request: Request) -> Response:
-        claims = visit_of(request).claims
-        return Response({"user": None if claims is None else claims.user_id})
+        user = visit_of(request).user()
+        return Response({"user": user.pk if user.is_authenticated else None})
 
 
 class _ByHand(_Open):

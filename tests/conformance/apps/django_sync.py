@@ -24,8 +24,7 @@ def _open(request: HttpRequest) -> JsonResponse:
 
 
 def _maybe(request: HttpRequest) -> JsonResponse:
-    claims = visit_of(request).claims
-    return JsonResponse({"user": None if claims is None else claims.user_id})
+    return JsonResponse({"user": request.user.pk if request.user.is_authenticated else None})
 
 
 def _by_hand(request: HttpRequest) -> JsonResponse:

@@ -222,6 +222,15 @@ def route_lets_impersonation_through_again(site: Site) -> None:
     assert 200 == site.get("/impersonation", token, method="POST").status
 
 
+@behaviour(impersonation="refuse-all")
+def impersonation_is_refused_where_sign_in_is_optional(site: Site) -> None:
+    """They are not shown what the user would be, and not taken for nobody."""
+    check_denied(site.get("/maybe", site.token(**IMPERSONATED)), 403, INSUFFICIENT, NOT_ALLOWED)
+    assert 200 == site.get("/maybe", site.token()).status
+    assert 200 == site.get("/maybe").status
+    assert 200 == site.get("/open", site.token(**IMPERSONATED)).status
+
+
 @behaviour(details=True)
 def details_of_an_impersonator(site: Site) -> None:
     """The reason has a name of its own."""
