@@ -223,7 +223,11 @@ def test_client_is_made_once(project: Project) -> None:
 def test_client_of_the_settings_is_closed_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connections go; those of a client that was given stay."""
     closed: list[Clerk] = []
-    monkeypatch.setattr(Clerk, "close", lambda clerk: closed.append(clerk))
+
+    def close(clerk: Clerk) -> None:
+        closed.append(clerk)
+
+    monkeypatch.setattr(Clerk, "close", close)
     with override_settings(CLERK={"PUBLISHABLE_KEY": KEY}):
         made = conf.current().gate.clerk
     with override_settings(CLERK={"CLIENT": Clerk(FakeClerk("given").config())}):
