@@ -15,11 +15,12 @@
 """
 
 # No annotations as text in this module: older releases of FastAPI cannot read those of objects that are called.
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeAlias, Unpack
 
 from fastapi import Depends
 from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
+from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -50,8 +51,8 @@ class _Scheme(SecurityBase):
     """A way to bring a session token, as the OpenAPI description shows it."""
 
     def __init__(self, model: HTTPBearer | APIKey, name: str) -> None:
-        self.model = model
-        self.scheme_name = name
+        self.model: SecurityBaseModel = model
+        self.scheme_name: str = name
 
 
 class _Cookie(_Scheme):
@@ -81,7 +82,7 @@ class _Bearer(_Scheme):
         return "current_visit"
 
 
-current_visit = _Bearer(
+current_visit: Callable[..., Awaitable[AsyncVisit]] = _Bearer(
     HTTPBearer(bearerFormat="JWT", description="A session token of Clerk, from `getToken()`."), "ClerkSessionToken"
 )
 """The request's sign-in, looked up when it is first asked for; what all dependencies here rest on.
