@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _RUSH: Final = 200
 _LIMIT: Final = 50.0  # milliseconds
-_DJANGO_LIMIT: Final = 1.5  # of what it takes by itself, which is more than that
+_DJANGO_LIMIT: Final = 1.75  # of what it takes by itself, which is more than that
 _STARTS, _QUICK_STARTS = 5, 1
 _FULL_ROUNDS: Final = 21
 _PAUSE: Final = 0.001

@@ -34,7 +34,7 @@ _PEERS: Final = {
     DJANGO_ASYNC: (OFFICIAL, OFFICIAL_SYNC),
     FLASK: (OFFICIAL,),
 }
-_AGAIN_LIMITS: Final = {FASTAPI: 2.5, STARLETTE: 4.2, DJANGO: 1.9, DJANGO_ASYNC: 1.3, FLASK: 1.9}
+_AGAIN_LIMITS: Final = {FASTAPI: 2.5, STARLETTE: 4.5, DJANGO: 1.9, DJANGO_ASYNC: 1.3, FLASK: 1.9}
 _FRESH_LIMITS: Final = {FASTAPI: 3.9, STARLETTE: 10.0, DJANGO: 3.1, DJANGO_ASYNC: 1.5, FLASK: 3.1}
 _COLD_SHARE: Final = 3
 """Of how many rounds one is taken where each sample is a process."""

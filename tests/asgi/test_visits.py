@@ -7,41 +7,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clerk_ext import AsyncClerk, AsyncTenants, Revocations, VerificationUnavailable
+from clerk_ext import AsyncClerk, AsyncTenants, VerificationUnavailable
 from clerk_ext.access import FrozenPolicy, Requirement
 from clerk_ext.asgi import AsyncVisit
 from clerk_ext.testing import FakeClerk, FakeTransport
 from clerk_ext.visits import AsyncGate
+from tests.asgi.conftest import Switch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clerk_ext import SessionClaims
-
 PENDING = FrozenPolicy.of({"accept_pending": True})
 
 
-class _Broken(Revocations):
-    """Revocations that may fail to answer."""
-
-    is_broken = False
-
-    def is_revoked(self, claims: SessionClaims) -> bool:
-        """Answer, or fail."""
-        if self.is_broken:
-            raise RuntimeError("no memory")
-        return super().is_revoked(claims)
-
-
 @pytest.fixture
-def revocations() -> _Broken:
+def revocations() -> Switch:
     """What the clients ask."""
-    return _Broken()
+    return Switch()
 
 
 @pytest.fixture(params=["lone", "tenants"])
 def client(
-    request: pytest.FixtureRequest, clerk_fake: FakeClerk, clerk_fake_other: FakeClerk, revocations: _Broken
+    request: pytest.FixtureRequest, clerk_fake: FakeClerk, clerk_fake_other: FakeClerk, revocations: Switch
 ) -> AsyncClerk | AsyncTenants:
     """A client of one instance, or of two."""
     fakes = [clerk_fake, clerk_fake_other]
@@ -122,7 +109,7 @@ def test_renewal_where_another_policy_let_nobody_in(client: AsyncClerk | AsyncTe
 
 
 def test_outage_under_one_policy_ends_nothing(
-    client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: _Broken
+    client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: Switch
 ) -> None:
     """What could not be told once is not asked again."""
 
@@ -155,7 +142,7 @@ def test_sign_in_ends_with_its_tenant(client: AsyncClerk | AsyncTenants, clerk_f
     asyncio.run(run())
 
 
-def test_nobody_can_tell(client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: _Broken) -> None:
+def test_nobody_can_tell(client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: Switch) -> None:
     """It holds until the token expires, which can be told where keys are at hand."""
 
     async def run() -> None:
