@@ -120,7 +120,8 @@ def require(**asked: Unpack[Asked]) -> Require:
     ``Annotated[SessionClaims, Depends(require(role="org:admin"))]``. Others are answered with 401, 403 or 503.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -284,7 +284,8 @@ def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, 
     (OPTIONS) that Flask answers by itself pass.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -311,7 +312,8 @@ def guard(**asked: Unpack[Asked]) -> Callable[[], None]:
     """The same for all views of a blueprint or an application: ``blueprint.before_request(guard(role="org:admin"))``.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -110,6 +110,9 @@ class ClerkAuth:
         """Whose sessions are good here."""
         return self.gate.clerk
 
+    def __repr__(self) -> str:
+        return f"ClerkAuth({self.clerk!r})"
+
     def init_app(self, app: Starlette) -> None:
         """Have an application look for sign-ins, and answer refusals; a mounted application needs it of its own.
 
@@ -219,7 +222,8 @@ def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, 
     answered with 401, 403 or 503. Inside, `claims_of` gives the claims.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -31,7 +31,8 @@ def require(**asked: Unpack[Asked]) -> Callable[[V], V]:
     503, under ``LoginRequiredMiddleware``, too. Inside, `claims_of` gives the claims.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -178,7 +178,8 @@ def requires(**asked: Unpack[Asked]) -> type[BasePermission]:
     """A permission class that lets those through who are signed in and have what is asked for.
 
     Args:
-        asked: See `Asked`.
+        asked: ``role``, ``permission``, ``feature``, ``plan``, ``reverification``, ``impersonation``, ``policy``; see
+            `clerk_ext.access.Asked`.
 
     Raises:
         TypeError: An argument is of the wrong type.

@@ -69,6 +69,14 @@ def test_settings_are_checked(clerk_async: AsyncClerk) -> None:
         ClerkAuth(clerk_async, recheck=0)
 
 
+def test_sign_in_shows_whose_it_is(auth: ClerkAuth, clerk_fake: FakeClerk) -> None:
+    """And nothing that is secret."""
+    shown = repr(auth)
+
+    assert shown.startswith("ClerkAuth(AsyncClerk(ClerkConfig(name='test'")
+    assert clerk_fake.secret_key not in shown
+
+
 class _Counting(AsyncClerk):
     """A client that counts how often it is closed."""
 
