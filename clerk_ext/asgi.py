@@ -121,6 +121,8 @@ class AsyncVisit(Visit):
             fresh.append((policy, state))
         for policy, state in fresh:
             self.note(policy, state)
+        if self.granted is not None:
+            self.granted = fresh[-1][1].claims
         return fresh[-1][1]
 
     def _held(self) -> list[tuple[FrozenPolicy | None, RequestState, SessionClaims]]:
@@ -264,7 +266,7 @@ class ClerkMiddleware:
         stream = _Stream(visit, receive, send, self._recheck)
         try:
             if kind == "http":
-                await self._app(scope, receive, stream.send_http)
+                await self._app(scope, stream.receive_http, stream.send_http)
             else:
                 await self._app(scope, stream.receive_websocket, stream.send_websocket)
         except (asyncio.CancelledError, _HasEnded):
@@ -274,20 +276,18 @@ class ClerkMiddleware:
             if stream.has_begun:
                 raise
             await answer(self._gate.answer_to(error), scope, send)
-        else:
-            stream.has_cancelled()
         finally:
             stream.forget()
             if outer is not None:  # who goes on with this scope goes on with its own sign-in
                 scope[KEY] = outer
-        await stream.say_goodbye()
+            await stream.say_goodbye()  # also where an endpoint that was cancelled raises something else
         if outer is None:
             scope.pop(KEY, None)  # a scope that refers to itself stays until the garbage collector comes
 
 
-def _brought(scope: Scope) -> tuple[object, object]:
-    """What tells a request from one within it that has the same scope otherwise."""
-    return scope.get("method"), scope.get("headers")
+def _brought(scope: Scope) -> tuple[object, ...]:
+    """What tells a request from one within it: all that its token, and a resolver of tenants, may depend on."""
+    return tuple(scope.get(name) for name in ("type", "method", "path", "query_string", "headers"))
 
 
 def check_recheck(seconds: object) -> None:
@@ -318,6 +318,7 @@ class _Stream:
         self._is_open = False
         self._is_over = False
         self._denial: Denial | None = None
+        self._is_ours: bool | None = None
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
         self._is_websocket = False
@@ -335,7 +336,9 @@ class _Stream:
 
     def _begun(self, message: Message) -> Message:
         """The head of an answer, with what the sign-in came to if anybody asked."""
-        headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        given = list(message.get("headers", ()))  # any iterable, by ASGI, which may be read once
+        message = {**message, "headers": given}
+        headers = [(bytes(name).lower(), bytes(value)) for name, value in given]
         self._is_open = any(
             name == b"content-type" and value.lower().startswith(b"text/event-stream") for name, value in headers
         )
@@ -348,10 +351,19 @@ class _Stream:
         varies = b",".join(value for name, value in headers if name == b"vary")
         if not _VARY_FIELDS <= {field.strip() for field in varies.lower().split(b",")}:
             added.append((b"vary", _VARY))
-        return {**message, "headers": [*message.get("headers", ()), *added]}
+        return {**message, "headers": [*given, *added]}
+
+    async def receive_http(self) -> Message:
+        """Receive a message of a request."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":  # what the endpoint does from now on is not ours to cut
+            self._close()
+        return message
 
     async def send_websocket(self, message: Message) -> None:
         """Send a message of a websocket."""
+        if self._denial is not None and message["type"] == "websocket.close":
+            return  # it is about to be closed, with a reason
         self._check()
         self._is_websocket = self.has_begun = True
         if message["type"] == "websocket.accept":
@@ -426,11 +438,13 @@ class _Stream:
 
     def has_cancelled(self) -> bool:
         """Whether the application was cancelled by the watch and nobody else; the same as `asyncio.timeout` does."""
-        return self._denial is not None and self._task is not None and self._task.uncancel() <= self._cancelling
+        if self._is_ours is None and self._denial is not None and self._task is not None:
+            self._is_ours = self._task.uncancel() <= self._cancelling
+        return bool(self._is_ours)
 
     async def say_goodbye(self) -> None:
         """End what the watch has cancelled: an event stream as if it were complete, so that the browser asks anew."""
-        if self._denial is None or not self._is_open:
+        if not self.has_cancelled() or self._denial is None or not self._is_open:
             return
         goodbye: Message = {"type": "http.response.body", "body": b"", "more_body": False}
         if self._is_websocket:

@@ -238,7 +238,8 @@ def _number(claims: Mapping[str, Any] | None, name: str) -> float | None:
 def _pairs(request: object) -> Iterator[tuple[str, str]]:
     """The headers that may carry a token, their names in lower case, of anything that has headers."""
     meta: object = getattr(request, "META", None)
-    if isinstance(meta, dict):  # of Django, which would make its headers of all that is in there
+    # Of Django, which would make its headers of all that is in there; a test's stand-in may have its names otherwise.
+    if isinstance(meta, dict) and "REQUEST_METHOD" in meta:
         return _wsgi_pairs(cast("Mapping[str, object]", meta))
     headers: object = getattr(request, "headers", None)
     kind = type(request).__name__

@@ -29,7 +29,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from clerk_ext.access import VARY, Denial, Requirement
-from clerk_ext.asgi import KEY, RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, is_writing_in, visit_in
+from clerk_ext.asgi import RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, visit_in
 from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
 from clerk_ext.pools import make_ready
 from clerk_ext.tenants import AsyncTenants
@@ -309,7 +309,12 @@ class ClerkBackend(AuthenticationBackend):
     ``request.auth.scopes`` holds ``authenticated``, the role and the permissions in the active organisation, for
     Starlette's ``requires("org:invoices:create")``. Every request is looked at before it reaches the application::
 
-        Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)
+        app = Starlette(
+            middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)], …
+        )
+        auth.init_app(app)
+
+    It needs `ClerkAuth.init_app`, which looks again at what stays open, and tells in answers what they depend on.
 
     Args:
         auth: The application's sign-in.
@@ -324,11 +329,12 @@ class ClerkBackend(AuthenticationBackend):
         Raises:
             AuthenticationError: It cannot be told now; `on_error` answers it with 503. Or they act as another user
                 and may not do so; it answers that with 403.
+            RuntimeError: Nobody called `ClerkAuth.init_app` of this sign-in with the application.
         """
-        visit = conn.scope.get(KEY)
+        visit = visit_of(conn)
         # A mounted application may have a sign-in of its own, and that around it vouches for nobody here.
-        if not isinstance(visit, AsyncVisit) or visit.gate is not self._gate:
-            visit = AsyncVisit(self._gate, conn, writes=is_writing_in(conn.scope))
+        if visit.gate is not self._gate:
+            raise RuntimeError("ClerkBackend: call init_app of its ClerkAuth with this application.")
         claims = await visit.maybe()
         if isinstance(claims, Denial):
             raise _Refused(claims)

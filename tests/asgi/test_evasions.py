@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clerk_ext import AsyncClerk, Revocations
+from clerk_ext import AsyncClerk, AsyncTenants, Revocations
 from clerk_ext.access import Denial, Requirement
 from clerk_ext.asgi import KEY, AsyncVisit, ClerkMiddleware, answer, visit_in
 from clerk_ext.testing import FakeClerk, FakeTransport
@@ -97,7 +97,7 @@ def test_scope_is_let_go() -> None:
     assert KEY not in scope
 
 
-@pytest.mark.parametrize("way", ["late", "stricter", "swallows", "cancels-the-watch"])
+@pytest.mark.parametrize("way", ["late", "stricter", "swallows", "closes", "cancels-the-watch"])
 def test_websocket_ends_whatever_its_endpoint_does(way: str) -> None:
     """It asks late, asked for more in vain, does not want to be cancelled, or hinders whoever looks."""
     fake = FakeClerk("acme")
@@ -124,6 +124,11 @@ def test_websocket_ends_whatever_its_endpoint_does(way: str) -> None:
                     if (await receive())["type"] == "websocket.disconnect":
                         return
                 except asyncio.CancelledError:
+                    if way == "closes":
+                        try:  # as Starlette's does
+                            await send({"type": "websocket.close", "code": 1000})
+                        except OSError:
+                            raise EOFError from None
                     if way != "swallows":
                         raise
 
@@ -180,3 +185,92 @@ def test_requirements_are_remembered_once() -> None:
         return len(visit._required)  # pyright: ignore[reportPrivateUsage]
 
     assert 1 == asyncio.run(run())
+
+
+def test_request_within_a_request_is_of_its_own_tenant() -> None:
+    """A resolver that reads the path is asked again for another path: a token of one tenant is none of the other's."""
+    acme, globex = FakeClerk("acme"), FakeClerk("globex")
+    tenants = AsyncTenants(
+        [acme.config(), globex.config()],
+        transport=FakeTransport(acme, globex),
+        resolver=lambda request: request["path"].split("/")[1],
+    )
+
+    async def batch(scope: Any, receive: Any, send: Any) -> None:
+        await visit_in(scope).require()
+        await inner({**scope, "path": "/globex/members"}, receive, send)
+
+    gate = AsyncGate(tenants)
+    inner = ClerkMiddleware(guarded, gate)
+    scope = {**scope_of("http", acme.sign_in().token), "path": "/acme/batch"}
+
+    assert [401] == statuses(ClerkMiddleware(batch, gate), scope)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_headers_that_can_be_read_once(asked: bool) -> None:
+    """None is lost: an application may give any iterable of them."""
+    fake = FakeClerk("acme")
+    sent = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if asked:
+            await visit_in(scope).state()
+        await send({"type": "http.response.start", "status": 200, "headers": iter([(b"set-cookie", b"a=b")])})
+
+    async def send(message: Any) -> None:
+        sent.extend(message["headers"])
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def run() -> None:
+        await ClerkMiddleware(app, gate_of(fake))(scope_of("http", fake.sign_in().token), receive, send)
+
+    asyncio.run(run())
+
+    assert (b"set-cookie", b"a=b") in sent
+
+
+def test_claims_are_those_of_the_fresh_token() -> None:
+    """What `claims_of` gives goes on with the sign-in."""
+    fake = FakeClerk("acme")
+    signed_in = fake.sign_in()
+
+    async def run() -> bool:
+        visit = AsyncVisit(gate_of(fake), scope_of("http", signed_in.token), writes=False)
+        await visit.require()
+        fake.advance(10)
+        state = await visit.renew(fake.session_token(signed_in.session))
+        return visit.granted is state.claims
+
+    assert asyncio.run(run())
+
+
+def test_endpoint_whose_client_has_left_is_not_cut() -> None:
+    """What it does after an event stream, such as a background task, runs to its end."""
+    fake = FakeClerk("acme")
+    revocations = Revocations(clock=fake.clock)
+    signed_in = fake.sign_in()
+    watching = list[int]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await visit_in(scope).require()
+        head = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await receive()
+        await asyncio.sleep(0)
+        watching.append(len([task for task in asyncio.all_tasks() if task.get_name() == "clerk-recheck"]))
+
+    async def send(message: Any) -> None: ...
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def run() -> None:
+        gate = gate_of(fake, revocations=revocations)
+        await ClerkMiddleware(app, gate, recheck=0.01)(scope_of("http", signed_in.token), receive, send)
+
+    asyncio.run(run())
+
+    assert [0] == watching

@@ -142,6 +142,22 @@ def test_sign_in_ends_with_its_tenant(client: AsyncClerk | AsyncTenants, clerk_f
     asyncio.run(run())
 
 
+def test_sign_in_outlives_that_its_tenant_is_let_go(clerk_fake: FakeClerk, clerk_fake_other: FakeClerk) -> None:
+    """One that was loaded by its issuer, and made room for another, is loaded again."""
+    fakes = [clerk_fake, clerk_fake_other]
+    by_issuer = {issuer: fake.config() for fake in fakes for issuer in fake.config().issuers or ()}
+    tenants = AsyncTenants([], load_by_issuer=by_issuer.get, loaded_tenants=1, transport=FakeTransport(*fakes))
+
+    async def run() -> None:
+        made = visit(tenants, clerk_fake.sign_in().headers)
+        await made.require()
+        await visit(tenants, clerk_fake_other.sign_in().headers).require()
+        assert "test" not in tenants
+        assert None is await made.end()
+
+    asyncio.run(run())
+
+
 def test_nobody_can_tell(client: AsyncClerk | AsyncTenants, clerk_fake: FakeClerk, revocations: Switch) -> None:
     """It holds until the token expires, which can be told where keys are at hand."""
 

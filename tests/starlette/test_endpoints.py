@@ -114,19 +114,30 @@ async def invoices(request: Request) -> Response:
     return PlainTextResponse("created")
 
 
-def with_backend(auth: ClerkAuth) -> Starlette:
+def with_backend(auth: ClerkAuth, *, installed: bool = True) -> Starlette:
     """An application with Starlette's own middleware."""
     backend = ClerkBackend(auth)
     middleware = Middleware(AuthenticationMiddleware, backend=backend, on_error=backend.on_error)
-    return Starlette(routes=[Route("/who", who), Route("/invoices", invoices)], middleware=[middleware])
-
-
-@pytest.mark.parametrize("installed", [False, True])
-def test_backend_tells_user_and_scopes(auth: ClerkAuth, clerk_fake: FakeClerk, installed: bool) -> None:
-    """Role and permissions are scopes, for Starlette's `requires`."""
-    app = with_backend(auth)
+    app = Starlette(routes=[Route("/who", who), Route("/invoices", invoices)], middleware=[middleware])
     if installed:
         auth.init_app(app)
+    return app
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_backend_alone_is_told(auth: ClerkAuth, clerk_async: AsyncClerk, other: bool) -> None:
+    """Nobody would look again at a websocket that it let in, and no answer would say what it depends on."""
+    app = with_backend(auth, installed=False)
+    if other:
+        ClerkAuth(clerk_async).init_app(app)
+
+    with pytest.raises(RuntimeError, match="init_app"):
+        get(app, "/who")
+
+
+def test_backend_tells_user_and_scopes(auth: ClerkAuth, clerk_fake: FakeClerk) -> None:
+    """Role and permissions are scopes, for Starlette's `requires`."""
+    app = with_backend(auth)
     ada, acme = clerk_fake.add_user(), clerk_fake.add_organization("acme")
     clerk_fake.add_membership(ada, acme, role="org:admin", permissions=["org:invoices:create"], features=["invoices"])
     headers = clerk_fake.sign_in(ada, organization=acme).headers
