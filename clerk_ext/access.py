@@ -6,6 +6,7 @@ are, and may not do this. 503: it cannot be told now, with ``Retry-After`` (RFC 
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -20,6 +21,7 @@ from clerk_ext.tokens.authorization import NOT_ASKED, PRESETS, is_reverification
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Unpack
 
     from clerk_ext.errors import VerificationUnavailable
     from clerk_ext.requests import RequestState
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 Impersonation: TypeAlias = Literal["allow", "refuse", "refuse-all"]
 """Whether somebody who acts as the user is let through: always; unless they would write; never."""
 
+_TEXTS = ("role", "permission", "feature", "plan")
 _IMPERSONATIONS = ("allow", "refuse", "refuse-all")
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _NOTHING_BROUGHT = frozenset(
@@ -97,13 +100,15 @@ class FrozenPolicy:
 
         Raises:
             TypeError: It is no mapping, or an argument is none of ``with_policy``'s.
-            ConfigurationError: A value cannot work.
+            ValueError: It is empty; a `ConfigurationError` where a value cannot work.
         """
         if not isinstance(policy, Mapping):
             raise TypeError(f"policy: write a dict of the arguments of with_policy, not {type(policy).__name__}.")
         unknown = sorted(set(policy) - set(Policy.__annotations__))
         if unknown:
             raise TypeError(f"policy: with_policy has no argument {unknown[0]!r}.")
+        if not policy:
+            raise ValueError("policy: is empty, and would ask what the client asks; leave it out.")
         checked = ClerkConfig(frontend_api="clerk.example.com", **policy)
         # The configuration holds collections as tuples or frozen sets.
         return cls(tuple((name, getattr(checked, name)) for name in sorted(policy)))
@@ -124,25 +129,23 @@ class Requirement:
     policy: FrozenPolicy | None = None
 
     @classmethod
-    def of(
-        cls,
-        *,
-        role: object = NOT_ASKED,
-        permission: object = NOT_ASKED,
-        feature: object = NOT_ASKED,
-        plan: object = NOT_ASKED,
-        reverification: object = NOT_ASKED,
-        impersonation: object = None,
-        policy: Policy | None = None,
-    ) -> Requirement:
+    def of(cls, **asked: Unpack[Asked]) -> Requirement:
         """Check what a route asks for when the route is made: a slip would refuse everybody, or nobody.
 
         Raises:
-            TypeError: An argument is of the wrong type.
+            TypeError: There is no such argument, or it is of the wrong type.
             ValueError: One has a value that nobody could have; a `ConfigurationError` where it is the policy's.
         """
-        texts = {"role": role, "permission": permission, "feature": feature, "plan": plan}
-        demands = {name: value for name, value in texts.items() if value is not NOT_ASKED}
+        given: dict[str, Any] = dict(asked)
+        for name in given:
+            if name not in Asked.__annotations__:
+                near = difflib.get_close_matches(name, Asked.__annotations__, n=1)
+                known = f"did you mean {near[0]!r}?" if near else f"write one of {', '.join(Asked.__annotations__)}."
+                raise TypeError(f"require: has no argument {name!r}; {known}")
+        reverification: object = given.get("reverification", NOT_ASKED)
+        impersonation: object = given.get("impersonation")
+        policy: Policy | None = given.get("policy")
+        demands: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
         for name, value in demands.items():
             if not isinstance(value, str):
                 raise TypeError(f"{name}: write a str, not {type(value).__name__}.")

@@ -120,11 +120,26 @@ class SyncVisit(Visit):
     """
 
     def __init__(self, gate: Gate, current: Request) -> None:
-        # Weakly, since the request's environ refers to this object; and not by Flask's proxy, which inside of another
-        # context is another request.
-        super().__init__(weakref.proxy(current))
+        super().__init__(current)
         self.gate: Gate = gate
         self.writes: bool = is_writing(current.method)
+
+    @property
+    def request(self) -> Request:
+        """The request.
+
+        Raises:
+            RuntimeError: It is over.
+        """
+        current = self._current()
+        if current is None:
+            raise RuntimeError("clerk_ext: this request is over; ask who is signed in while it is there.")
+        return current
+
+    @request.setter
+    def request(self, current: Request) -> None:
+        # Weakly, since the request's environ refers to this object; and not by Flask's proxy, which inside of another
+        # context is another request.
         self._current = weakref.ref(current)
 
     def is_of(self, current: Request) -> bool:
@@ -341,7 +356,17 @@ def _respond_late(error: InternalServerError) -> HTTPException | ResponseReturnV
     cause = error.original_exception
     if isinstance(cause, TokenVerificationError | VerificationUnavailable):
         return _respond(cause)
-    return cause if isinstance(cause, Denied) else error
+    return cause if isinstance(cause, Denied) else _left_to_others(error)
+
+
+def _left_to_others(error: InternalServerError) -> HTTPException | ResponseReturnValue:
+    """What the application's handlers of `HTTPException` or all errors say: Flask looks for those of 500 first."""
+    for name in (*request.blueprints, None):
+        handlers = current_app.error_handler_spec[name][None]
+        for kind in type(error).__mro__:
+            if (handler := handlers.get(cast("type[Exception]", kind))) is not None:
+                return cast("ResponseReturnValue", current_app.ensure_sync(handler)(error))
+    return error
 
 
 def _complete(response: Response) -> Response:

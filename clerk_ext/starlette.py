@@ -119,8 +119,11 @@ class ClerkAuth:
         What endpoints raise is answered, too: `TokenVerificationError` with 401, `VerificationUnavailable` with 503.
 
         Raises:
-            RuntimeError: The application runs already.
+            RuntimeError: The application runs already, or has a sign-in already.
         """
+        installed: list[object] = [middleware.cls for middleware in app.user_middleware]
+        if ClerkMiddleware in installed:
+            raise RuntimeError("clerk_ext: this application has its ClerkAuth already; call init_app once.")
         make_ready()  # Starlette makes its middleware when it is first called, which is on the event loop
         app.add_middleware(ClerkMiddleware, gate=self.gate, recheck=self.recheck, request_of=HTTPConnection)
         respond: Any = self._respond  # to both kinds of connection, for which Starlette has a type each

@@ -40,7 +40,8 @@ def check_settings(app_configs: object = None, **_: object) -> list[CheckMessage
     configs = [client.config] if isinstance(client, Clerk) else [client[name].config for name in client]
     found += [
         checks.Warning(
-            f"Tokens of {config.name!r} are accepted whatever page they were made for.",
+            f"Tokens{'' if isinstance(client, Clerk) else f' of tenant {config.name!r}'} are accepted "
+            "whatever page they were made for.",
             hint='Name the origins of your frontend: "AUTHORIZED_PARTIES": ["https://app.example.com"] in CLERK, '
             "or CLERK_AUTHORIZED_PARTIES where the environment has the rest.",
             id="clerk.W002",

@@ -155,6 +155,8 @@ def _made(values: Mapping[str, Any]) -> Clients:
 def _configs(written: object) -> list[ClerkConfig]:
     if not isinstance(written, Mapping):
         raise SettingError("TENANTS", f"write a dict of names to dicts, not {type(written).__name__}.")
+    if not written:
+        raise SettingError("TENANTS", "is empty, so that nobody could sign in.", "For loaders, give CLIENT a Tenants.")
     configs: list[ClerkConfig] = []
     for name, fields in cast("Mapping[str, Any]", written).items():
         if isinstance(fields, ClerkConfig):

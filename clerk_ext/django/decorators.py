@@ -23,6 +23,9 @@ V = TypeVar("V", bound="Callable[..., Any]")
 MARK: Final = "login_required"
 """The attribute of a view by which ``LoginRequiredMiddleware`` knows whom to send to a login page (Django 5.1)."""
 
+GUARDED: Final = "clerk_ext_guarded"
+"""The attribute of a view that asks for the sign-in by itself, before anything in it runs."""
+
 
 def require(**asked: Unpack[Asked]) -> Callable[[V], V]:
     """Let only those call a view who are signed in and have what is asked for.
@@ -45,6 +48,7 @@ def require(**asked: Unpack[Asked]) -> Callable[[V], V]:
             raise TypeError("require: is for functions and methods; give the class a RequireMixin.")
         guarded = _async_guard(view, requirement) if _is_async(view) else _guard(view, requirement)
         setattr(guarded, MARK, False)
+        setattr(guarded, GUARDED, True)
         return cast("V", guarded)
 
     return decorate

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 
 from clerk_ext.django import conf
 from clerk_ext.django.answers import is_async, refusal, varied
-from clerk_ext.django.decorators import MARK
+from clerk_ext.django.decorators import GUARDED, MARK
 from clerk_ext.django.visits import KEY, DjangoVisit, visit_of
 from clerk_ext.pools import make_ready
 
@@ -79,6 +79,7 @@ class ClerkMiddleware:
         if not _is_asked_for(view):
             return None
         visit = visit_of(request)
+        visit.is_guarded = bool(getattr(view, GUARDED, False))
         try:
             visit.user()
         except conf.LAPSES as lapse:
@@ -89,9 +90,12 @@ class ClerkMiddleware:
         if not _is_asked_for(view):
             return None
         visit = visit_of(request)
+        visit.is_guarded = bool(getattr(view, GUARDED, False))
         try:
             await visit.auser()
         except conf.LAPSES as lapse:
+            if visit.is_guarded:
+                return None
             return refusal(visit.conf.denial_of(lapse))
         return None
 
@@ -117,8 +121,8 @@ def _finished(visit: DjangoVisit, response: HttpResponseBase) -> HttpResponseBas
 
 
 def _is_of(lapse: Exception, response: HttpResponseBase) -> bool:
-    """Whether a response is what Django, or its REST framework, makes of ours."""
-    return isinstance(lapse, PermissionDenied) and response.status_code == 403
+    """Whether a response is what somebody makes of ours: of an outage, that nobody is signed in."""
+    return response.status_code == 403 or (response.status_code == 401 and not isinstance(lapse, PermissionDenied))
 
 
 def _in_place_of(response: HttpResponseBase, denial: Denial) -> HttpResponseBase:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from clerk_ext.access import SIGNED_IN, Denial, Requirement
 from clerk_ext.django.answers import refusal, varied
-from clerk_ext.django.decorators import MARK
+from clerk_ext.django.decorators import GUARDED, MARK
 from clerk_ext.django.visits import visit_of
 
 if TYPE_CHECKING:
@@ -44,20 +45,21 @@ class RequireMixin(View):
             raise TypeError(
                 f"{cls.__qualname__}: write RequireMixin before the other bases; after View it guards nothing."
             )
-        cls._requirement = Requirement.of(**cls.required)
+        cls._requirement = _requirement_of(cls.required)
 
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., Any]:
         """See Django's ``View.as_view``; it takes ``required``, too."""
-        Requirement.of(**initkwargs.get("required", {}))
+        _requirement_of(initkwargs.get("required", {}))
         view = super().as_view(*args, **initkwargs)
         setattr(view, MARK, False)
+        setattr(view, GUARDED, True)
         return view
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Answer a request, or refuse it."""
         own = vars(self).get("required")  # as as_view() or setup() gives it
-        requirement = self._requirement if own is None else Requirement.of(**own)
+        requirement = self._requirement if own is None else _requirement_of(own)
         visit = visit_of(request)
         if self.view_is_async:
             return self._dispatch(requirement, request, *args, **kwargs)
@@ -70,3 +72,9 @@ class RequireMixin(View):
             return refusal(verdict)
         response: Any = super().dispatch(request, *args, **kwargs)
         return varied(await response if inspect.isawaitable(response) else response)
+
+
+def _requirement_of(required: object) -> Requirement:
+    if not isinstance(required, Mapping):
+        raise TypeError(f'required: write a dict such as {{"role": "org:admin"}}, not {type(required).__name__}.')
+    return Requirement.of(**cast("Asked", required))

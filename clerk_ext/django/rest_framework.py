@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
+from rest_framework.views import APIView
 
 from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, signed_out
 from clerk_ext.django.visits import visit_for
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from rest_framework.request import Request
-    from rest_framework.views import APIView
 
     from clerk_ext.access import Asked
     from clerk_ext.django.visits import DjangoVisit
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["ClerkAuthentication", "Denied", "IsSignedIn", "requires"]
 
 _CHALLENGE = "www-authenticate"
+_CHOOSERS = ("get_permissions", "check_permissions")
+"""The methods by which a view may ask others than its ``permission_classes``."""
 
 
 class Denied(APIException):
@@ -82,8 +84,10 @@ def _refuse(request: Request, denial: Denial) -> Denied:
 
 def _requirements_of(request: Request) -> list[Requirement]:
     """What the view's permissions ask for."""
-    view = (request.parser_context or {}).get("view")
-    # Not get_permissions(): a view's own may depend on the user.
+    view: object = (request.parser_context or {}).get("view")
+    # Not get_permissions(): a view's own may depend on the user. Of what those ask nothing is known here.
+    if any(getattr(type(view), name, None) is not getattr(APIView, name) for name in _CHOOSERS):
+        return []
     return [
         permission.requirement
         for permission in getattr(view, "permission_classes", ())

@@ -70,6 +70,9 @@ class DjangoVisit(Visit):
         self._before: Any = None
         self._auser_before: Any = None
         self._is_of_admin: bool | None = None
+        self._told_of: SessionClaims | None = None
+        self.is_guarded: bool = False
+        """Whether the view that will run asks by itself, so that a middleware before it need not be told why not."""
 
     @property
     def client(self) -> Clerk | Tenants:
@@ -135,11 +138,23 @@ class DjangoVisit(Visit):
             SynchronousOnlyOperation: This is async code, and nobody awaited it before.
         """
         self._mind_the_loop(requirement.policy)
-        return self.conf.gate.require(self, requirement, writes=self._writes)
+        return self._settled(self.conf.gate.require(self, requirement, writes=self._writes))
 
     async def arequire(self, requirement: Requirement = SIGNED_IN) -> SessionClaims | Denial:
         """The same for async code."""
-        return await self.conf.async_gate.require(self, requirement, writes=self._writes)
+        return self._settled(await self.conf.async_gate.require(self, requirement, writes=self._writes))
+
+    def _settled(self, verdict: SessionClaims | Denial) -> SessionClaims | Denial:
+        """A verdict, which ``request.user`` follows, also where a middleware asked for it before the view did."""
+        if isinstance(verdict, Denial):
+            if isinstance(self.lapse, Refused):
+                self.lapse = None
+        elif self.lapse is not None or (self._user is not _UNKNOWN and verdict is not self._told_of):
+            self.lapse, self._user = None, _UNKNOWN
+            if getattr(self.request, "user", None) is self._lazy:  # else somebody has signed in, or out, meanwhile
+                self._lazy = SimpleLazyObject(self.user)
+                setattr(self.request, "user", self._lazy)  # noqa: B010 - its type is Django's
+        return verdict
 
     def _let_through(self, state: RequestState) -> SessionClaims | None:
         """The claims of who is signed in, where nobody requires anything.
@@ -180,7 +195,10 @@ class DjangoVisit(Visit):
                     claims = self.granted or self._let_through(self.look())
                 except conf.LAPSES as lapse:
                     self.lapse = lapse
+                    if self.is_guarded:
+                        return self._user_before()
                     raise
+            self._told_of = claims
             self._user = self._user_before() if claims is None else self.user_of(claims)
         return self._user
 
@@ -197,6 +215,7 @@ class DjangoVisit(Visit):
             claims = None
             if not self._is_for_admin():
                 claims = self.granted or self._let_through(await self.alook())
+            self._told_of = claims
             self._user = await (self._auser_before_us() if claims is None else self._auser_of(claims))
         return self._user
 

@@ -1,4 +1,4 @@
-"""Run the project beside a fake Clerk: ``python examples/django_project/run.py``; Ctrl-C ends it."""
+"""Run the project beside a fake Clerk: ``make example-django``; Ctrl-C ends it."""
 
 import os
 from contextlib import suppress

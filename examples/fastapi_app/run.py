@@ -1,4 +1,4 @@
-"""Run the application beside a fake Clerk: ``python examples/fastapi_app/run.py``; Ctrl-C ends it."""
+"""Run the application beside a fake Clerk: ``make example-fastapi``; Ctrl-C ends it."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_slips_are_seen_when_the_view_is_made() -> None:
         require(role="")
     with pytest.raises(ValueError, match="reverification: write one of"):
         type("Slip", (RequireMixin, View), {"required": {"reverification": "often"}})
-    with pytest.raises(TypeError, match="unexpected keyword argument 'rolle'"):
+    with pytest.raises(TypeError, match="require: has no argument 'rolle'; did you mean 'role'"):
         type("Slip", (RequireMixin, View), {"required": {"rolle": "org:admin"}})
     with pytest.raises(TypeError, match="plan: write a str, not int"):
         RequireMixin.as_view(required={"plan": 5})

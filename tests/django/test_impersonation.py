@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django import VERSION
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, modify_settings, override_settings
 from django.urls import path
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from tests.django.conftest import Project
 
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 NOT_ALLOWED = {"detail": "Not allowed."}
 
 
@@ -42,6 +46,12 @@ async def by_auser(request: Any) -> HttpResponse:
 @require(impersonation="allow")
 def allowed(request: HttpRequest) -> HttpResponse:
     """For whoever acts as a user, too."""
+    return HttpResponse(str(request.user))
+
+
+@require(policy={"accept_pending": True})
+def pending(request: HttpRequest) -> HttpResponse:
+    """For those who have something to do first, too."""
     return HttpResponse(str(request.user))
 
 
@@ -67,6 +77,32 @@ class Allowed(ByIsAuthenticated):
     permission_classes: Any = (requires(impersonation="allow"),)
 
 
+class Chosen(ByIsAuthenticated):
+    """For those whom a method of its own lets in, whatever the class says."""
+
+    permission_classes: Any = (requires(impersonation="allow", policy={"accept_pending": True}),)
+
+    def get_permissions(self) -> Any:
+        """Any user."""
+        return [IsAuthenticated()]
+
+
+class Curious:
+    """A middleware that wants to know who it is, and can do without."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Any) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        """Ask."""
+        with contextlib.suppress(PermissionDenied):
+            assert request.user is not None
+        return self._get_response(request)
+
+
 urlpatterns = [
     path("login-required", by_login_required),
     path("auser", by_auser),
@@ -74,6 +110,8 @@ urlpatterns = [
     path("state", by_state),
     path("is-authenticated", ByIsAuthenticated.as_view()),
     path("allowed-there", Allowed.as_view()),
+    path("chosen", Chosen.as_view()),
+    path("pending", pending),
 ]
 
 
@@ -118,3 +156,25 @@ def test_reading_is_not(impersonated: dict[str, str]) -> None:
 def test_route_says_otherwise(impersonated: dict[str, str], route: str) -> None:
     """And then request.user is who they act as; so tells the sign-in itself."""
     assert 200 == Client().post(route, headers=impersonated).status_code
+
+
+def test_view_that_chooses_its_permissions(project: Project, impersonated: dict[str, str]) -> None:
+    """Of what it asks nothing is known before, and what the project says holds."""
+    assert 403 == Client().post("/chosen", headers=impersonated).status_code
+    assert 401 == Client().post("/chosen", headers=project.headers(status="pending")).status_code
+    assert 200 == Client().post("/chosen", headers=project.headers()).status_code
+
+
+@pytest.mark.parametrize("between", [f"{__name__}.Curious", LOGIN_REQUIRED], ids=["curious", "login-required"])
+def test_route_says_otherwise_than_who_asked_before(
+    project: Project, impersonated: dict[str, str], between: str
+) -> None:
+    """What a middleware was refused is no matter of the view, which is not answered with 403 after its work is done."""
+    if between == LOGIN_REQUIRED and VERSION < (5, 1):
+        pytest.skip("LoginRequiredMiddleware came with Django 5.1")
+    with modify_settings(MIDDLEWARE={"append": between}):
+        allowed_there = Client().post("/allowed", headers=impersonated)
+        to_do = Client().get("/pending", headers=project.headers(status="pending"))
+
+    assert (200, b"user_") == (allowed_there.status_code, allowed_there.content[:5])
+    assert (200, b"user_") == (to_do.status_code, to_do.content[:5])

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
 from clerk_ext import Reason, TokenVerificationError, VerificationUnavailable
 from clerk_ext.django import visit_of
+from clerk_ext.django.middleware import ClerkMiddleware
 from clerk_ext.django.visits import DjangoVisit
 from tests import django_settings
 
@@ -206,3 +208,20 @@ def test_outage_is_remembered_for_the_request(project: Project) -> None:
             visit.user()
     assert visit.lapse is not None
     assert 1 == project.fetches()
+
+
+@pytest.mark.usefixtures("_outage")
+@pytest.mark.parametrize("status", [200, 302, 401, 403])
+def test_outage_that_somebody_takes_for_signed_out(project: Project, status: int) -> None:
+    """Whatever a view answers to it, it is 503."""
+
+    def view(request: HttpRequest) -> HttpResponse:
+        try:
+            assert request.user.is_authenticated
+        except VerificationUnavailable:
+            return HttpResponse("please sign in", status=status)
+        raise AssertionError
+
+    request = RequestFactory().get("/", headers=project.headers())
+
+    assert 503 == ClerkMiddleware(view)(request).status_code

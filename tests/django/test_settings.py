@@ -241,3 +241,9 @@ def test_details_that_are_neither_true_nor_false(value: object) -> None:
     """A text is always true, which nobody means."""
     with pytest.raises(ImproperlyConfigured, match=r"CLERK\['DETAILS'\]: write True or False"):
         conf.load({"PUBLISHABLE_KEY": KEY, "DETAILS": value})
+
+
+def test_tenants_that_are_none() -> None:
+    """Everybody would be signed out, and nobody told why."""
+    with pytest.raises(ImproperlyConfigured, match=r"CLERK\['TENANTS'\]: is empty"):
+        conf.load({"TENANTS": {}})

@@ -45,6 +45,15 @@ def test_application_that_runs_takes_no_sign_in_any_more(auth: ClerkAuth, get: C
         auth.init_app(app)
 
 
+def test_application_has_one_sign_in(auth: ClerkAuth) -> None:
+    """A second one would not be noticed."""
+    app = FastAPI()
+    auth.init_app(app)
+
+    with pytest.raises(RuntimeError, match="has its ClerkAuth already; call init_app once"):
+        auth.init_app(app)
+
+
 @pytest.mark.parametrize(
     ("client", "told"),
     [

@@ -166,7 +166,7 @@ def test_demand_shows_itself() -> None:
         ({"impersonation": True}, "impersonation: write one of"),
         ({"policy": {"clock_skew": 1}}, "policy: with_policy has no argument 'clock_skew'"),
         ({"policy": "accept_pending"}, "policy: write a dict of the arguments of with_policy, not str"),
-        ({"roles": "admin"}, "unexpected keyword argument 'roles'"),
+        ({"roles": "admin"}, "require: has no argument 'roles'; did you mean 'role'"),
     ],
 )
 def test_slip_is_told_when_the_route_is_made(asked: Any, told: str) -> None:

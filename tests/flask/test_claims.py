@@ -11,8 +11,8 @@ import pytest
 from flask import Flask, Response, after_this_request, copy_current_request_context, request, stream_with_context
 from werkzeug.exceptions import HTTPException
 
-from clerk_ext import Clerk, SessionClaims
-from clerk_ext.flask import ClerkAuth, Denied, claims, current_visit, maybe_claims, require
+from clerk_ext import Clerk, SessionClaims, Tenants
+from clerk_ext.flask import ClerkAuth, Denied, SyncVisit, claims, current_visit, maybe_claims, require
 from clerk_ext.testing import FakeClerk, FakeTransport
 
 if TYPE_CHECKING:
@@ -356,3 +356,36 @@ def test_outage_beside_the_view(app: Flask, fake: FakeClerk, signed_in: Mapping[
     answer = app.test_client().get(path, headers=signed_in)
 
     assert (503, "10") == (answer.status_code, answer.headers["Retry-After"])
+
+
+def test_visit_of_a_request_that_is_over(app: Flask, signed_in: Mapping[str, str]) -> None:
+    """It says so, if nobody asked in time."""
+    kept: list[SyncVisit] = []
+
+    def keep() -> str:
+        kept.append(current_visit())
+        return ""
+
+    app.add_url_rule("/keep", "keep", keep)
+    app.test_client().get("/keep", headers=signed_in)
+    gc.collect()
+
+    with pytest.raises(RuntimeError, match="this request is over"):
+        kept[0].state()
+
+
+def test_resolver_gets_the_request_itself(fake: FakeClerk) -> None:
+    """Which it may remember, or put into a set."""
+    seen: set[object] = set()
+
+    def resolver(request: object) -> str:
+        seen.add(request)
+        return "acme"
+
+    app = Flask(__name__)
+    tenants = Tenants([fake.config()], transport=FakeTransport(fake), resolver=resolver)
+    ClerkAuth(tenants).init_app(app)
+    with app.test_request_context(headers=fake.sign_in().headers):
+        assert maybe_claims() is not None
+
+    assert 1 == len(seen)

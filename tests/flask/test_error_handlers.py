@@ -150,3 +150,28 @@ def test_handlers_of_our_errors(clerk: Clerk, *, first: bool) -> None:
     answer = app.test_client().get("/refused")
 
     assert (418, "token-expired") == (answer.status_code, answer.text)
+
+
+@pytest.mark.parametrize("path", ["/broken", "/part/broken"])
+def test_own_handlers_of_errors_of_the_application(clerk: Clerk, path: str) -> None:
+    """Those of `HTTPException` answer a 500 as they would without us, those of a blueprint first."""
+    app, part = Flask(__name__), Blueprint("part", __name__, url_prefix="/part")
+    ClerkAuth(clerk).init_app(app)
+
+    def broken() -> str:
+        raise ZeroDivisionError
+
+    def own(error: HTTPException) -> tuple[dict[str, Any], int]:
+        return {"own": error.code}, error.code or 500
+
+    async def of_the_part(error: HTTPException) -> tuple[dict[str, Any], int]:
+        return {"part": error.code}, error.code or 500
+
+    app.register_error_handler(HTTPException, own)
+    part.register_error_handler(HTTPException, of_the_part)
+    app.add_url_rule("/broken", "broken", broken)
+    part.add_url_rule("/broken", "broken", broken)
+    app.register_blueprint(part)
+    answer = app.test_client().get(path)
+
+    assert (500, {"part" if "part" in path else "own": 500}) == (answer.status_code, answer.json)

@@ -161,4 +161,4 @@ def test_policies_that_ask_the_same_are_equal() -> None:
     assert first == second
     assert 1 == len({first, second})
     assert first != FrozenPolicy.of({"max_age": 30})
-    assert FrozenPolicy.of({"max_age": None}) != FrozenPolicy.of({})
+    assert FrozenPolicy.of({"max_age": None}) != FrozenPolicy.of({"max_age": 30})
