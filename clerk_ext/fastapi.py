@@ -24,11 +24,12 @@ from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from clerk_ext.access import Asked, Denial, Requirement
-from clerk_ext.asgi import AsyncVisit, visit_in
+from clerk_ext.access import Asked, Requirement
+from clerk_ext.asgi import visit_in
 from clerk_ext.requests import missing, signed_out
 from clerk_ext.requests import signed_in as signed_in_state
-from clerk_ext.starlette import ClerkAuth, Denied
+from clerk_ext.starlette import ClerkAuth, Denied, let_through
+from clerk_ext.streams import AsyncVisit
 from clerk_ext.tokens.claims import SessionClaims
 
 __all__ = [
@@ -104,10 +105,7 @@ class Require:
         Raises:
             Denied: 401, 403 or 503.
         """
-        verdict = await visit.require(self.requirement)
-        if isinstance(verdict, Denial):
-            raise Denied(verdict)
-        return verdict
+        return let_through(await visit.require(self.requirement))
 
     def __repr__(self) -> str:
         return f"Require({self.requirement!r})"
@@ -136,10 +134,7 @@ async def signed_in(visit: Annotated[AsyncVisit, Depends(current_visit)]) -> Ses
     Raises:
         Denied: 401 if nobody is, 503 if it cannot be told.
     """
-    verdict = await visit.require()
-    if isinstance(verdict, Denial):
-        raise Denied(verdict)
-    return verdict
+    return let_through(await visit.require())
 
 
 async def maybe_signed_in(visit: Annotated[AsyncVisit, Depends(current_visit)]) -> SessionClaims | None:
@@ -148,10 +143,7 @@ async def maybe_signed_in(visit: Annotated[AsyncVisit, Depends(current_visit)]) 
     Raises:
         Denied: 503 if it cannot be told; 403 if they act as another user and may not do so here.
     """
-    verdict = await visit.maybe()
-    if isinstance(verdict, Denial):
-        raise Denied(verdict)
-    return verdict
+    return let_through(await visit.maybe())
 
 
 SignedIn: TypeAlias = Annotated[SessionClaims, Depends(signed_in)]

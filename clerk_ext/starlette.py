@@ -19,7 +19,7 @@ import functools
 import inspect
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
 from starlette.concurrency import run_in_threadpool
@@ -29,9 +29,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from clerk_ext.access import VARY, Denial, Requirement
-from clerk_ext.asgi import RECHECK, AsyncVisit, ClerkMiddleware, answer, check_recheck, visit_in
+from clerk_ext.asgi import ClerkMiddleware, answer, visit_in
 from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
-from clerk_ext.pools import make_ready
+from clerk_ext.streams import RECHECK, AsyncVisit, check_recheck
 from clerk_ext.tenants import AsyncTenants
 from clerk_ext.visits import AsyncGate
 
@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _LOG: Final = logging.getLogger("clerk_ext")
 
@@ -75,6 +76,17 @@ class Denied(HTTPException):
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.status_code, str(denial.body.get("detail", denial.reason)), dict(denial.headers))
         self.denial: Denial = denial
+
+
+def let_through(verdict: T | Denial) -> T:
+    """A verdict that refuses nobody.
+
+    Raises:
+        Denied: It does.
+    """
+    if isinstance(verdict, Denial):
+        raise Denied(verdict)
+    return verdict
 
 
 class ClerkAuth:
@@ -124,7 +136,6 @@ class ClerkAuth:
         installed: list[object] = [middleware.cls for middleware in app.user_middleware]
         if ClerkMiddleware in installed:
             raise RuntimeError("clerk_ext: this application has its ClerkAuth already; call init_app once.")
-        make_ready()  # Starlette makes its middleware when it is first called, which is on the event loop
         app.add_middleware(ClerkMiddleware, gate=self.gate, recheck=self.recheck, request_of=HTTPConnection)
         respond: Any = self._respond  # to both kinds of connection, for which Starlette has a type each
         for kind in (Denied, TokenVerificationError, VerificationUnavailable):
@@ -212,10 +223,7 @@ async def maybe_claims_of(connection: HTTPConnection) -> SessionClaims | None:
         Denied: 503 if it cannot be told; 403 if they act as another user and may not do so here.
         RuntimeError: See `visit_of`.
     """
-    verdict = await visit_of(connection).maybe()
-    if isinstance(verdict, Denial):
-        raise Denied(verdict)
-    return verdict
+    return let_through(await visit_of(connection).maybe())
 
 
 def require(**asked: Unpack[Asked]) -> Callable[[Callable[P, Any]], Callable[P, Coroutine[Any, Any, Any]]]:

@@ -19,6 +19,7 @@ LAYERS = (
     ("clerk_ext.fastapi",),
     ("clerk_ext.starlette", "clerk_ext.django", "clerk_ext.flask"),
     ("clerk_ext.asgi",),
+    ("clerk_ext.streams",),
     ("clerk_ext.visits",),
     ("clerk_ext.access",),
     ("clerk_ext.tenants",),

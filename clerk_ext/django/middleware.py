@@ -17,7 +17,6 @@ from clerk_ext.django import conf
 from clerk_ext.django.answers import is_async, refusal, varied
 from clerk_ext.django.decorators import GUARDED, MARK
 from clerk_ext.django.visits import KEY, DjangoVisit, visit_of
-from clerk_ext.pools import make_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,6 @@ class ClerkMiddleware:
         self._get_response = get_response
         self._is_async = is_async(get_response)
         if self._is_async:
-            make_ready()
             markcoroutinefunction(self)
         # Set only where it is needed: for Django, each such method is another call on every request.
         if login_required_middleware() is not None:

@@ -9,7 +9,8 @@ import pytest
 
 from clerk_ext import AsyncClerk, AsyncTenants, Revocations
 from clerk_ext.access import Denial, Requirement
-from clerk_ext.asgi import KEY, AsyncVisit, ClerkMiddleware, answer, visit_in
+from clerk_ext.asgi import KEY, ClerkMiddleware, answer, visit_in
+from clerk_ext.streams import AsyncVisit
 from clerk_ext.testing import FakeClerk, FakeTransport
 from clerk_ext.visits import AsyncGate
 

@@ -14,7 +14,8 @@ from clerk_ext.visits import AsyncGate
 
 if TYPE_CHECKING:
     from clerk_ext import AsyncClerk
-    from clerk_ext.asgi import ASGIApp, Message, Receive, Scope, Send
+    from clerk_ext.asgi import ASGIApp
+    from clerk_ext.streams import Message, Receive, Scope, Send
     from clerk_ext.testing import FakeClerk
 
 

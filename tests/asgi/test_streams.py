@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from clerk_ext.asgi import AsyncVisit
+from clerk_ext.streams import AsyncVisit
 
 if TYPE_CHECKING:
     import threading

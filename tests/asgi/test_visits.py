@@ -9,7 +9,7 @@ import pytest
 
 from clerk_ext import AsyncClerk, AsyncTenants, VerificationUnavailable
 from clerk_ext.access import FrozenPolicy, Requirement
-from clerk_ext.asgi import AsyncVisit
+from clerk_ext.streams import AsyncVisit
 from clerk_ext.testing import FakeClerk, FakeTransport
 from clerk_ext.visits import AsyncGate
 from tests.asgi.conftest import Switch

@@ -9,12 +9,13 @@ import pytest
 
 from clerk_ext import AsyncClerk, Revocations
 from clerk_ext.access import Requirement
-from clerk_ext.asgi import AsyncVisit, ClerkMiddleware, visit_in
+from clerk_ext.asgi import ClerkMiddleware, visit_in
+from clerk_ext.streams import AsyncVisit
 from clerk_ext.testing import FakeClerk, FakeTransport
 from clerk_ext.visits import AsyncGate
 
 if TYPE_CHECKING:
-    from clerk_ext.asgi import Message, Receive, Scope, Send
+    from clerk_ext.streams import Message, Receive, Scope, Send
     from clerk_ext.testing import FakeSession
 
 LONG = 600.0
