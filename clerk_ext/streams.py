@@ -116,9 +116,10 @@ class AsyncVisit(Visit):
             fresh.append((policy, state))
         for policy, state in fresh:
             self.note(policy, state)
-        if self.granted is not None:
-            self.granted = fresh[-1][1].claims
-        return fresh[-1][1]
+        latest = fresh[-1][1]
+        if self.granted is not None and latest.claims is not None:
+            self.gate.grant(self, latest.claims)
+        return latest
 
     def _held(self) -> list[tuple[FrozenPolicy | None, RequestState, SessionClaims]]:
         """The policies under which somebody is signed in, but for tests' pretence, which does not end."""
@@ -189,7 +190,7 @@ class Stream:
         self._receive = receive
         self._send = send
         self._noted: asyncio.Event | None = None
-        self.has_begun = False
+        self.has_begun: bool = False
         self._recheck = recheck
         self._watch: asyncio.Task[Denial] | None = None
         self._is_open = False
@@ -242,7 +243,8 @@ class Stream:
         if self._denial is not None and message["type"] == "websocket.close":
             return  # it is about to be closed, with a reason
         self._check()
-        self._is_websocket = self.has_begun = True
+        self._is_websocket = True
+        self.has_begun = True
         if message["type"] == "websocket.accept":
             self._is_open = self._visit.is_accepted = True
         elif message["type"] == "websocket.close":
