@@ -6,10 +6,11 @@ It adds an `AsyncVisit` to the scope of each request, which asks for the sign-in
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from clerk_ext.access import VARY, Denial, is_writing
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
+from clerk_ext.pools import make_ready
 from clerk_ext.streams import CLOSE_CODES, RECHECK, AsyncVisit, HasEnded, Stream, check_recheck
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class ClerkMiddleware:
         request_of: Callable[[Scope], RequestLike] | None = None,
     ) -> None:
         check_recheck(recheck)
+        make_ready()
         self._app = app
         self._gate = gate
         self._recheck = recheck
@@ -140,4 +142,6 @@ class ClerkMiddleware:
 
 def _brought(scope: Scope) -> tuple[object, ...]:
     """What tells a request from one within it: all that its token, and a resolver of tenants, may depend on."""
-    return tuple(scope.get(name) for name in ("type", "method", "path", "query_string", "headers"))
+    headers: Any = scope.get("headers")
+    kept = tuple(cast("list[object]", headers)) if isinstance(headers, list) else headers  # it may change in place
+    return (*(scope.get(name) for name in ("type", "method", "path", "query_string")), kept)

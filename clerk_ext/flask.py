@@ -31,6 +31,7 @@ from werkzeug.local import LocalProxy
 from clerk_ext.access import SIGNED_IN, VARY, Denial, Requirement, check_details, check_impersonation, is_writing
 from clerk_ext.clerk import Clerk
 from clerk_ext.errors import TokenVerificationError, VerificationUnavailable
+from clerk_ext.pools import make_ready
 from clerk_ext.tenants import Tenants
 from clerk_ext.visits import Gate, Visit
 
@@ -205,6 +206,7 @@ class ClerkAuth:
         if clerk is None:
             clerk = self._clerk
         gate = self._gate(_configured(app) if clerk is None else clerk)
+        make_ready()
         app.after_request(_complete)
         handlers = app.error_handler_spec[None][None]
         for kind in (TokenVerificationError, VerificationUnavailable):

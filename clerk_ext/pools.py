@@ -68,7 +68,8 @@ def make_ready() -> None:
         importlib.import_module(module)
     with contextlib.suppress(ImportError):
         importlib.import_module(_LOADED_BY_ANYIO)
-    _tls_context()
+    with contextlib.suppress(OSError):  # certificates that cannot be read; the fetch, if there is one, will tell
+        _tls_context()
 
 
 def _no_cookies() -> CookieJar:

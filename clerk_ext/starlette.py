@@ -29,8 +29,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from clerk_ext.access import VARY, Denial, Requirement
-from clerk_ext.asgi import ClerkMiddleware, answer, visit_in
+from clerk_ext.asgi import KEY, ClerkMiddleware, answer, visit_in
 from clerk_ext.errors import ClerkError, TokenVerificationError, VerificationUnavailable
+from clerk_ext.pools import make_ready
 from clerk_ext.streams import RECHECK, AsyncVisit, check_recheck
 from clerk_ext.tenants import AsyncTenants
 from clerk_ext.visits import AsyncGate
@@ -135,7 +136,11 @@ class ClerkAuth:
         """
         installed: list[object] = [middleware.cls for middleware in app.user_middleware]
         if ClerkMiddleware in installed:
-            raise RuntimeError("clerk_ext: this application has its ClerkAuth already; call init_app once.")
+            raise RuntimeError(
+                "clerk_ext: this application has its ClerkAuth already; call init_app once, and add no "
+                "ClerkMiddleware by hand."
+            )
+        make_ready()  # Starlette makes its middleware when it is first called, which is on the event loop
         app.add_middleware(ClerkMiddleware, gate=self.gate, recheck=self.recheck, request_of=HTTPConnection)
         respond: Any = self._respond  # to both kinds of connection, for which Starlette has a type each
         for kind in (Denied, TokenVerificationError, VerificationUnavailable):
@@ -340,12 +345,16 @@ class ClerkBackend(AuthenticationBackend):
         Raises:
             AuthenticationError: It cannot be told now; `on_error` answers it with 503. Or they act as another user
                 and may not do so; it answers that with 403.
-            RuntimeError: Nobody called `ClerkAuth.init_app` of this sign-in with the application.
+            RuntimeError: Nobody called `ClerkAuth.init_app` of this sign-in with the application, or somebody added
+                ``AuthenticationMiddleware`` after that, which puts it outside.
         """
-        visit = visit_of(conn)
+        visit = conn.scope.get(KEY)
         # A mounted application may have a sign-in of its own, and that around it vouches for nobody here.
-        if visit.gate is not self._gate:
-            raise RuntimeError("ClerkBackend: call init_app of its ClerkAuth with this application.")
+        if not isinstance(visit, AsyncVisit) or visit.gate is not self._gate:
+            raise RuntimeError(
+                "ClerkBackend: call init_app of its ClerkAuth with this application, after AuthenticationMiddleware "
+                "is added: what is added last is outside."
+            )
         claims = await visit.maybe()
         if isinstance(claims, Denial):
             raise _Refused(claims)

@@ -195,6 +195,7 @@ class Stream:
         self._watch: asyncio.Task[Denial] | None = None
         self._is_open = False
         self._is_over = False
+        self._has_left = False
         self._denial: Denial | None = None
         self._is_ours: bool | None = None
         self._task = asyncio.current_task()
@@ -205,6 +206,7 @@ class Stream:
         """Send a message of an HTTP answer."""
         self._check()
         self.has_begun = True
+        self._has_left = False  # or a middleware alone, or a request around this one, says so
         if message["type"] == "http.response.start":
             message = self._begun(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
@@ -234,8 +236,11 @@ class Stream:
     async def receive_http(self) -> Message:
         """Receive a message of a request."""
         message = await self._receive()
-        if message["type"] == "http.disconnect":  # what the endpoint does from now on is not ours to cut
-            self._close()
+        if message["type"] == "http.disconnect":  # unless it goes on to send, what the endpoint does is not ours to cut
+            self._has_left = True
+            watch, self._watch = self._watch, None
+            if watch is not None:
+                watch.cancel()
         return message
 
     async def send_websocket(self, message: Message) -> None:
@@ -270,7 +275,7 @@ class Stream:
         self.forget()
 
     def _watch_over(self) -> None:
-        if not self._is_open or self._is_over or self._watch is not None:
+        if not self._is_open or self._is_over or self._has_left or self._watch is not None:
             return
         self._visit.on_note = self._noticed
         self._noted = self._noted or asyncio.Event()
@@ -300,7 +305,7 @@ class Stream:
 
     def _cut(self, watch: asyncio.Task[Denial]) -> None:
         """Cancel the application once the sign-in has ended, or where nobody looks any more."""
-        if self._is_over:
+        if self._is_over or watch is not self._watch:
             return
         failed = watch.cancelled() or watch.exception() is not None
         if failed:

@@ -14,7 +14,6 @@ from clerk_ext.access import SIGNED_IN, Denial, check_details, check_impersonati
 from clerk_ext.access import signed_out as refuse_signed_out
 from clerk_ext.clerk import AsyncClerk, Clerk
 from clerk_ext.errors import Reason, TokenVerificationError, UnknownTenant, VerificationUnavailable
-from clerk_ext.pools import make_ready
 from clerk_ext.requests import RequestState, signed_out
 from clerk_ext.tenants import AsyncTenants, Tenants, find_again, locate, locate_async
 
@@ -91,7 +90,6 @@ class _Gate(Generic[C]):
     def __init__(self, *, details: bool, impersonation: Impersonation) -> None:
         check_details(details)
         check_impersonation(impersonation)
-        make_ready()  # before requests come: on an event loop, imports would have everybody wait
         self.details: bool = details
         self.impersonation: Impersonation = impersonation
         # Weakly: of tenants that are removed nothing stays.

@@ -17,6 +17,7 @@ from clerk_ext.django import conf
 from clerk_ext.django.answers import is_async, refusal, varied
 from clerk_ext.django.decorators import GUARDED, MARK
 from clerk_ext.django.visits import KEY, DjangoVisit, visit_of
+from clerk_ext.pools import make_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class ClerkMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         conf.current()  # a project whose settings cannot work does not start
+        make_ready()
         self._get_response = get_response
         self._is_async = is_async(get_response)
         if self._is_async:

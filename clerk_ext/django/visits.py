@@ -142,7 +142,11 @@ class DjangoVisit(Visit):
 
     async def arequire(self, requirement: Requirement = SIGNED_IN) -> SessionClaims | Denial:
         """The same for async code."""
-        return self._settled(await self.conf.async_gate.require(self, requirement, writes=self._writes))
+        was_told = self._user is not _UNKNOWN or self.lapse is not None
+        verdict = self._settled(await self.conf.async_gate.require(self, requirement, writes=self._writes))
+        if was_told and self._user is _UNKNOWN and not isinstance(verdict, Denial):
+            await self.auser()  # whoever read request.user without waiting still can
+        return verdict
 
     def _settled(self, verdict: SessionClaims | Denial) -> SessionClaims | Denial:
         """A verdict, which ``request.user`` follows, also where a middleware asked for it before the view did."""
@@ -195,8 +199,8 @@ class DjangoVisit(Visit):
                     claims = self.granted or self._let_through(self.look())
                 except conf.LAPSES as lapse:
                     self.lapse = lapse
-                    if self.is_guarded:
-                        return self._user_before()
+                    if self.is_guarded:  # not who the middleware before ours tells of: the view will see another one
+                        return nobody()
                     raise
             self._told_of = claims
             self._user = self._user_before() if claims is None else self.user_of(claims)

@@ -275,3 +275,51 @@ def test_endpoint_whose_client_has_left_is_not_cut() -> None:
     asyncio.run(run())
 
     assert [0] == watching
+
+
+def test_headers_that_are_changed_in_place() -> None:
+    """A request within a request that writes its token into the same list is another one all the same."""
+    fake = FakeClerk("acme")
+    gate = gate_of(fake)
+
+    async def batch(scope: Any, receive: Any, send: Any) -> None:
+        await visit_in(scope).require()
+        scope["headers"][:] = [(b"authorization", b"Bearer rubbish")]
+        await ClerkMiddleware(guarded, gate)(dict(scope), receive, send)
+
+    scope = scope_of("http", fake.sign_in().token)
+    scope["headers"] = list(scope["headers"])
+
+    assert [401] == statuses(ClerkMiddleware(batch, gate), scope)
+
+
+def test_stream_that_goes_on_after_a_disconnect_is_cut() -> None:
+    """As where a request within a request is told that nobody listens, and its answer is passed on."""
+    fake = FakeClerk("acme")
+    revocations = Revocations(clock=fake.clock)
+    sent = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        claims: Any = await visit_in(scope).require()
+        await receive()
+        head = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        revocations.revoke_session(claims.session_id)
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            await send({"type": "http.response.body", "body": b"more", "more_body": True})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def run() -> None:
+        gate = gate_of(fake, revocations=revocations)
+        await ClerkMiddleware(app, gate, recheck=0.01)(scope_of("http", fake.sign_in().token), receive, send)
+
+    asyncio.run(run())
+
+    assert not sent[-1]["more_body"]
+    assert len(sent) < 500

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django import VERSION
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth import get_user_model
+from django.contrib.auth.decorators import login_required, user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, modify_settings, override_settings
@@ -19,6 +20,7 @@ from rest_framework.views import APIView
 
 from clerk_ext.django import require, visit_of
 from clerk_ext.django.rest_framework import ClerkAuthentication, requires
+from clerk_ext.django.users import ClerkUser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,3 +180,44 @@ def test_route_says_otherwise_than_who_asked_before(
 
     assert (200, b"user_") == (allowed_there.status_code, allowed_there.content[:5])
     assert (200, b"user_") == (to_do.status_code, to_do.content[:5])
+
+
+def is_staff(user: Any) -> bool:
+    """Whether somebody works here."""
+    return bool(user.is_staff)
+
+
+@user_passes_test(is_staff)
+@require(impersonation="allow")
+def of_staff(request: HttpRequest) -> HttpResponse:
+    """For Django's own staff, and for whoever is signed in with Clerk."""
+    return HttpResponse(str(request.user))
+
+
+@require(policy={"accept_pending": True})
+async def pending_async(request: HttpRequest) -> HttpResponse:
+    """For those who have something to do first, too."""
+    return HttpResponse(str(request.user))
+
+
+urlpatterns += [path("of-staff", of_staff), path("pending-async", pending_async)]
+
+
+@pytest.mark.skipif(VERSION < (5, 1), reason="LoginRequiredMiddleware came with Django 5.1")
+@pytest.mark.usefixtures("database")
+def test_nobody_is_judged_as_one_and_let_in_as_another(impersonated: dict[str, str]) -> None:
+    """Where Clerk's user may not be told, a guarded view's other guards see nobody, and not the user of a session."""
+    root, _ = get_user_model().objects.get_or_create(username="root", is_staff=True)
+    browser = Client()
+    browser.force_login(root)
+    with modify_settings(MIDDLEWARE={"append": LOGIN_REQUIRED}):
+        assert 403 == browser.post("/of-staff", headers=impersonated).status_code
+
+
+@pytest.mark.skipif(VERSION < (5, 1), reason="LoginRequiredMiddleware came with Django 5.1")
+def test_user_of_a_mapping_is_told_anew_in_async_code(project: Project) -> None:
+    """Under another policy too, `request.user` needs no waiting after `require`, where it was told before."""
+    with project.using(USER=ClerkUser), modify_settings(MIDDLEWARE={"append": LOGIN_REQUIRED}):
+        answer = project.get_awaited("/pending-async")
+
+    assert (200, b"user_") == (answer.status_code, answer.content[:5])
