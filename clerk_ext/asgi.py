@@ -141,7 +141,7 @@ class ClerkMiddleware:
 
 
 def _brought(scope: Scope) -> tuple[object, ...]:
-    """What tells a request from one within it: all that its token, and a resolver of tenants, may depend on."""
+    """What tells a request from one within it: where it goes, and what it brings."""
     headers: Any = scope.get("headers")
     kept = tuple(cast("list[object]", headers)) if isinstance(headers, list) else headers  # it may change in place
     return (*(scope.get(name) for name in ("type", "method", "path", "query_string")), kept)
