@@ -704,6 +704,7 @@ class Cache(RuleBasedStateMachine):
         self.last_begun: Instant | None = None
         self.failures = 0
         self.quiet: tuple[Instant, float] | None = None  # from when on nothing may be asked, and for how many seconds
+        self.pause = self.TIMINGS.pause  # of these, what is not the time that an open fetch had
 
     @property
     def now(self) -> Instant:
@@ -729,7 +730,8 @@ class Cache(RuleBasedStateMachine):
         """A failure, *spent* seconds after *since*: the pause doubles, or is as long as was asked for, to a minute."""
         self.failures += 1
         doubled = self.TIMINGS.pause * 2 ** min(self.failures - 1, 3)
-        self.quiet = since, spent + min(max(doubled, retry_after or 0.0), self.TIMINGS.max_pause)
+        self.pause = min(max(doubled, retry_after or 0.0), self.TIMINGS.max_pause)
+        self.quiet = since, spent + self.pause
 
     def note_expired(self) -> None:
         """What was open beyond its time failed when that was over."""
@@ -828,7 +830,8 @@ class Cache(RuleBasedStateMachine):
         if given is None:
             self.note_failure(self.now, retry_after)
         else:
-            self.failures, self.quiet = 0, (self.now, self.TIMINGS.pause)
+            self.failures, self.pause = 0, self.TIMINGS.pause
+            self.quiet = self.now, self.pause
             self.hold(given)
             self.asked = since
 
@@ -884,7 +887,7 @@ class Cache(RuleBasedStateMachine):
             if self.asked is None or elapsed(self.asked, since) > self.TIMINGS.expire:
                 self.last_begun = None
             elif self.quiet is not None:
-                self.quiet = since, self.quiet[1]
+                self.quiet = since, self.pause
         self.over += self.open
         self.open.clear()
 
