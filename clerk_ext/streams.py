@@ -200,7 +200,6 @@ class Stream:
         self._is_ours: bool | None = None
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
-        self._is_websocket = False
 
     async def send_http(self, message: Message) -> None:
         """Send a message of an HTTP answer."""
@@ -248,7 +247,6 @@ class Stream:
         if self._denial is not None and message["type"] == "websocket.close":
             return  # it is about to be closed, with a reason
         self._check()
-        self._is_websocket = True
         self.has_begun = True
         if message["type"] == "websocket.accept":
             self._is_open = self._visit.is_accepted = True
@@ -331,7 +329,7 @@ class Stream:
         if not self.has_cancelled() or self._denial is None or not self._is_open:
             return
         goodbye: Message = {"type": "http.response.body", "body": b"", "more_body": False}
-        if self._is_websocket:
+        if self._visit.is_accepted:
             code = CLOSE_CODES[self._denial.status_code]
             goodbye = {"type": "websocket.close", "code": code, "reason": self._denial.reason}
         with contextlib.suppress(OSError):  # the client has left meanwhile

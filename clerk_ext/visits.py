@@ -81,7 +81,8 @@ class Visit:
     @property
     def headers(self) -> Mapping[str, str]:
         """What Clerk's SDKs add to an answer where a request is signed out: ``x-clerk-auth-…``."""
-        return {} if self.latest is None or self.granted is not None else self.latest.headers
+        latest = self.latest if self.granted is None else None
+        return {} if latest is None else latest.headers
 
 
 class _Gate(Generic[C]):

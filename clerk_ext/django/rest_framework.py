@@ -121,7 +121,7 @@ class ClerkAuthentication(BaseAuthentication):
                 return None
             raise _refuse(request, denial)
         if not required:  # the permissions of others know nothing of who acts as another user
-            verdict = visit.require(Requirement(policy=policy))
+            verdict = visit.require()
             if isinstance(verdict, Denial):
                 raise _refuse(request, verdict)
         user = visit.user_of(state.claims)
